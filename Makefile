@@ -1,0 +1,46 @@
+# Each target does all the set-up it needs; the plain command behind each one is in README.md.
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+.DEFAULT_GOAL := help
+.PHONY: help install lab test test-all test-vgg16 test-variants notebooks lock
+
+help:            ## list the targets
+	@awk -F ' *## ' '/^[a-z0-9-]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+install: $(READY) ## set up .venv from requirements.lock, once
+
+lab: $(READY)     ## open JupyterLab on the notebooks
+	$(PY) -m jupyterlab --notebook-dir=notebooks
+
+test: $(READY)    ## unit tests, notebook rules, and every notebook executed and compared
+	$(PY) -m pytest --nbval
+
+test-all: test test-variants test-vgg16 ## the long tests too
+
+test-vgg16: $(READY) ## every notebook with VGG16's architecture and random weights; prints time and memory
+	CNN_MODEL=vgg16 CNN_WEIGHTS=none $(PY) tests/notebooks.py measure
+
+test-variants: $(READY) ## the notebooks again: other terminal width, AVX2 only, one thread
+	COLUMNS=200 $(PY) -m pytest --nbval notebooks
+	ONEDNN_MAX_CPU_ISA=AVX2 $(PY) -m pytest --nbval notebooks
+	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(PY) -m pytest --nbval notebooks
+
+notebooks: $(READY) ## write the notebooks from their scripts and execute them; ONE=05 for one of them
+	$(PY) tests/notebooks.py build $(ONE)
+
+lock: $(READY)    ## derive requirements.lock from requirements.txt
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.txt -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	  if $$candidate -c '$(RIGHT_PYTHON)' 2>/dev/null; then found=$$candidate; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	  echo "This package needs Python 3.11, 3.12 or 3.13 and found none: install one from python.org, or name it with 'make PYTHON=/path/to/python3'." >&2; exit 1; fi; \
+	if uv --version >/dev/null 2>&1; then \
+	  { [ -x $(PY) ] || uv venv --seed --python "$$(command -v $$found)" $(VENV); } && uv pip install --python $(VENV) -r requirements.lock; \
+	else \
+	  { [ -x $(PY) ] || $$found -m venv $(VENV); } && $(PY) -m pip install -r requirements.lock; fi
+	@touch $(READY)

@@ -1,0 +1,159 @@
+"""Sliders: choose a layer and a channel or filter, see the answer. One picture, sent as one PNG, updated in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+import matplotlib
+import numpy as np
+from PIL import Image
+
+from .ascent import visualize_filter
+from .backend import keras
+from .feature_maps import feature_maps
+from .images import sample_image
+from .layers import conv_layers, find_layer
+from .plotting import MAP_COLOURS, normalize, tile, to_png
+
+HEIGHT = 320  # pixels of the picture
+FRAME = (1.0, 0.0, 1.0)  # magenta does not occur in viridis
+
+
+class Explorer(widgets.VBox):
+    """Controls, one picture and a caption. Without a kernel the picture and the text stay readable.
+
+    Parameters
+    ----------
+    title
+        What is explored; part of the stable text form.
+    layers
+        ``{layer name: number of channels}``.
+    draw
+        ``(layer name, channel, **extras) -> (RGB array in [0, 1], caption)``.
+    start
+        The layer that is shown first.
+    noun
+        What the second slider chooses: ``"channel"`` or ``"filter"``.
+    extras
+        Further controls by name; their values are passed to ``draw``.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        layers: dict[str, int],
+        draw: Callable,
+        start: str,
+        noun: str,
+        extras: dict[str, widgets.Widget] | None = None,
+    ) -> None:
+        self.title, self.channels, self.draw, self.extras = title, layers, draw, extras or {}
+        wide = widgets.Layout(width="420px")
+        self.layer = widgets.Dropdown(options=list(layers), value=start, description="layer", layout=wide)
+        self.channel = widgets.IntSlider(
+            0, 0, layers[self.layer.value] - 1, description=noun, layout=wide, continuous_update=not self.extras
+        )
+        self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
+        self.caption = widgets.HTML()
+        self.layer.observe(self._change_layer, "value")
+        for control in (self.channel, *self.extras.values()):
+            control.observe(self._redraw, "value")
+        super().__init__([self.layer, self.channel, *self.extras.values(), self.picture, self.caption])
+        self._redraw()
+
+    def _change_layer(self, _: Any) -> None:
+        """A new layer has another number of channels; the channel stays if it exists, and the picture is drawn once."""
+        with self.channel.hold_trait_notifications():
+            self.channel.unobserve(self._redraw, "value")
+            self.channel.max = self.channels[self.layer.value] - 1
+            self.channel.observe(self._redraw, "value")
+        self._redraw()
+
+    def _redraw(self, _: Any = None) -> None:
+        choices = {name: control.value for name, control in self.extras.items()}
+        image, caption = self.draw(self.layer.value, self.channel.value, **choices)
+        self.picture.value = to_png(image)
+        self.caption.value = caption
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        text = f"{self.title}: {len(self.channels)} layers, {self.layer.value} shown"
+        return data | {"text/plain": text, "image/png": self.picture.value}, {"image/png": {"alt": self.caption.value}}
+
+
+def _coloured(maps: np.ndarray) -> np.ndarray:
+    """Maps in [0, 1] of any shape as RGB in viridis."""
+    return matplotlib.colormaps[MAP_COLOURS](maps)[..., :3].astype(np.float32)
+
+
+def _scaled(image: np.ndarray, height: int) -> np.ndarray:
+    """Enlarge without smoothing, or reduce, to a height."""
+    picture = Image.fromarray(np.round(image * 255).astype(np.uint8))
+    width = max(1, round(picture.width * height / picture.height))
+    kind = Image.Resampling.NEAREST if height > picture.height else Image.Resampling.BOX
+    return np.asarray(picture.resize((width, height), kind), np.float32) / 255
+
+
+def _side_by_side(*images: np.ndarray) -> np.ndarray:
+    gap = np.ones((HEIGHT, 8, 3), np.float32)
+    parts = [part for image in images for part in (gap, _scaled(image, HEIGHT))]
+    return np.concatenate(parts[1:], axis=1)
+
+
+def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
+    """Sliders for layer and channel: the photo, the chosen feature map, and all maps of the layer with the chosen one framed.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`.
+    image
+        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
+    """
+    photo = sample_image("cat") if image is None else image
+    maps = feature_maps(model, photo)
+    sheets: dict[str, np.ndarray] = {}
+
+    def draw(layer: str, channel: int) -> tuple[np.ndarray, str]:
+        chosen = maps[layer][..., channel]
+        if layer not in sheets:
+            step = max(1, chosen.shape[0] // 40)
+            small = np.moveaxis(normalize(maps[layer][::step, ::step]), -1, 0)
+            sheets[layer] = np.pad(_coloured(small), ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=1)
+        framed = sheets[layer].copy()
+        framed[channel, [0, 1, -2, -1]] = framed[channel][:, [0, 1, -2, -1]] = FRAME
+        share, strongest = (chosen > 0).mean(), chosen.max()
+        caption = (
+            f"<b>{layer}, channel {channel}</b> of {maps[layer].shape[-1]}, {chosen.shape[0]} x {chosen.shape[1]}: "
+            f"responds on {share:.0%} of the picture, at most {strongest:.3g}. "
+            "Left the photo, then the map (brighter is stronger), then all maps of the layer with the chosen one framed."
+        )
+        return _side_by_side(photo, _coloured(normalize(chosen[..., None])[..., 0]), tile(framed, gap=0)), caption
+
+    layers = {name: maps[name].shape[-1] for name in maps}
+    return Explorer("Feature map explorer", layers, draw, next(iter(layers)), "channel")
+
+
+def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
+    """Sliders for layer, filter and steps: the picture that the filter wants to see, made when asked for.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`.
+    size
+        Height and width of the pictures in pixels.
+    """
+
+    def draw(layer: str, channel: int, steps: int) -> tuple[np.ndarray, str]:
+        picture = visualize_filter(model, layer, channel, iters=steps, size=size)
+        state = "stays silent" if picture.silent else f"mean response {picture.response:.3g}"
+        caption = f"<b>{layer}, filter {channel}</b>: its picture after {steps} steps of gradient ascent; {state}."
+        return _scaled(picture.image, HEIGHT), caption
+
+    layers = {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
+    steps = widgets.IntSlider(32, 1, 256, description="steps", layout=widgets.Layout(width="420px"), continuous_update=False)
+    return Explorer("Filter explorer", layers, draw, list(layers)[len(layers) // 2], "filter", {"steps": steps})

@@ -1,0 +1,259 @@
+"""Networks with the preprocessing they were trained with; the one place where a network's own convention is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import io
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .backend import keras, tf
+from .downloads import watched_downloads
+from .errors import WeightsUnavailable
+from .layers import conv_layers
+
+if TYPE_CHECKING:
+    import pandas
+
+BUNDLED = "mini_vgg16"
+BUNDLED_FILE = Path(__file__).parent / "weights" / "mini_vgg16.npz"
+BUNDLED_SHA256 = "278a0471eb6727a022229941a43612e0ecac91061dd47cac42643d4fce87caa9"
+BLOCKS = (2, 2, 3, 3, 3)  # convolutions in each of VGG16's blocks
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """What a model cannot tell about itself; attached to it as ``model.network``."""
+
+    name: str
+    preprocess_input: Callable[[Any], Any]  # RGB in 0 to 255 -> what the first layer was trained on
+    default_size: int  # pixels
+    labels: Callable[[], list[str]]
+
+
+def load_model(
+    name: str | None = None,
+    *,
+    weights: str | os.PathLike | None = "pretrained",
+    include_top: bool = False,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+) -> keras.Model:
+    """Load a network, ready to be looked into; prints one line that says which.
+
+    Parameters
+    ----------
+    name
+        ``"mini_vgg16"`` (bundled) or any network of ``keras.applications``, such as ``"vgg16"``, ``"resnet50"``,
+        ``"inception_v3"``. Default: the environment variable ``CNN_MODEL``, else VGG16; when VGG16's weights cannot be
+        had, and nobody asked for it by name, the bundled network.
+    weights
+        ``"pretrained"``: from Keras' cache, else downloaded with progress. None: random, the architecture alone (the
+        environment variable ``CNN_WEIGHTS=none`` does this for every network). Otherwise a file of weights.
+    include_top
+        Also the classification head.
+    input_shape
+        ``(height, width, 3)``; by default any size, or the network's own size with a head.
+
+    Returns
+    -------
+    keras.Model
+        Functional model; ``model.network`` holds its preprocessing, default image size and labels.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or the network cannot take the shape.
+    WeightsUnavailable
+        If the weights cannot be had or the file is damaged; the message says which file to put where.
+    """
+    chosen = name or os.environ.get("CNN_MODEL")
+    if weights == "pretrained" and os.environ.get("CNN_WEIGHTS", "").lower() == "none":
+        weights = None
+    if input_shape is not None and (len(input_shape) != 3 or input_shape[2] != 3):
+        raise ValueError(f"input_shape is {input_shape!r}; it must be (height, width, 3).")
+    note = ""
+    try:
+        model = _build(chosen or "vgg16", weights, include_top, input_shape)
+    except WeightsUnavailable as error:
+        if chosen or weights != "pretrained":
+            raise
+        note = f" (in place of vgg16: {str(error).split(' Download ')[0]})"
+        model, weights = _build(BUNDLED, weights, include_top, input_shape), "bundled"
+    source = "random" if weights is None else f"from {Path(weights).name}" if weights not in ("pretrained", "bundled") else weights
+    print(f"{model.name}: {len(conv_layers(model))} convolutions, {model.count_params():,} parameters, {source} weights{note}")
+    return model
+
+
+def _build(name: str, weights: Any, include_top: bool, input_shape: tuple | None) -> keras.Model:
+    if _plain(name) == _plain(BUNDLED):
+        return _bundled(weights, include_top, input_shape)
+    constructors = _constructors()
+    if _plain(name) not in constructors:
+        raise ValueError(f"There is no network {name!r}. There are: {BUNDLED}, {', '.join(sorted(constructors))}.")
+    constructor = constructors[_plain(name)]
+    module = sys.modules[constructor.__module__]
+    facts: dict[str, Any] = {}
+    obtain_input_shape = module.imagenet_utils.obtain_input_shape
+
+    def remember(*args: Any, **kwargs: Any) -> Any:
+        facts.update(kwargs)
+        return obtain_input_shape(*args, **kwargs)
+
+    def build(source: str | None) -> keras.Model:
+        return constructor(weights=source, include_top=include_top, input_shape=input_shape)
+
+    with warnings.catch_warnings(), mock.patch.object(module.imagenet_utils, "obtain_input_shape", remember):
+        warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
+        if weights == "pretrained":
+            with watched_downloads(lambda: f"about {build(None).count_params() * 4 / 1e6:.0f} MB"):
+                model = build("imagenet")
+        else:
+            model = build(None)
+    if weights not in (None, "pretrained"):
+        _load_file(model, weights)
+    model.network = Network(model.name, module.preprocess_input, facts["default_size"], _imagenet_labels)
+    return model
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _constructors() -> dict[str, Callable[..., keras.Model]]:
+    """Every network that this Keras offers, by its name in small letters."""
+    found = {name: getattr(keras.applications, name) for name in dir(keras.applications) if name[0].isupper()}
+    return {_plain(name): constructor for name, constructor in found.items()}
+
+
+def _load_file(model: keras.Model, path: str | os.PathLike) -> None:
+    try:
+        model.load_weights(path)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise WeightsUnavailable(f"{path} cannot be read as weights of {model.name}: {reason}") from error
+
+
+def _bundled(weights: Any, include_top: bool, input_shape: tuple | None) -> keras.Model:
+    """VGG16's architecture, as wide as the kernels in the file."""
+    arrays = _bundled_arrays()
+    layers = keras.layers
+    tensor = inputs = keras.Input(input_shape or (None, None, 3), name="input")
+    if any(side is not None and side < 32 for side in inputs.shape[1:3]):
+        raise ValueError(f"input_shape is {input_shape!r}; height and width must be at least 32.")
+    for block, count in enumerate(BLOCKS, start=1):
+        for number in range(1, count + 1):
+            name = f"block{block}_conv{number}"
+            filters = arrays[f"{name}/kernel"].shape[-1]
+            tensor = layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)(tensor)
+        tensor = layers.MaxPooling2D(2, name=f"block{block}_pool")(tensor)
+    if include_top:
+        tensor = layers.GlobalAveragePooling2D(name="avg_pool")(tensor)
+        tensor = layers.Dense(len(arrays["labels"]), name="predictions")(tensor)
+    model = keras.Model(inputs, tensor, name=BUNDLED)
+    if weights == "pretrained":
+        for layer in model.layers:
+            if layer.weights:
+                layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
+    elif weights is not None:
+        _load_file(model, weights)
+    preprocess_input = keras.applications.vgg16.preprocess_input
+    model.network = Network(BUNDLED, preprocess_input, 64, lambda: [str(label) for label in arrays["labels"]])
+    return model
+
+
+@functools.cache
+def _bundled_arrays() -> dict[str, np.ndarray]:
+    data = BUNDLED_FILE.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != BUNDLED_SHA256:
+        raise WeightsUnavailable(
+            f"{BUNDLED_FILE} is damaged: its SHA-256 is {digest}, not {BUNDLED_SHA256}. Restore it from the repository."
+        )
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        return dict(file)
+
+
+@functools.cache
+def _imagenet_labels() -> list[str]:
+    """The 1,000 ImageNet class names in order, as Keras gives them."""
+    with watched_downloads(lambda: "35 kB"):
+        ranked = keras.applications.imagenet_utils.decode_predictions(-np.arange(1000.0)[None], top=1000)[0]
+    return [label.replace("_", " ") for _, label, _ in ranked]
+
+
+def preprocess(model: keras.Model, images: Any) -> Any:
+    """Turn RGB pictures in [0, 1] into what the network was trained on; TensorFlow can differentiate through it.
+
+    Parameters
+    ----------
+    model
+        From :func:`load_model` or :func:`helpers.get_submodel`. Another Keras model gets the pictures as they are.
+    images
+        One picture ``(height, width, 3)`` or a batch ``(n, height, width, 3)``: array or tensor, float32 in [0, 1].
+
+    Returns
+    -------
+    array or tensor
+        Float32 batch ``(n, height, width, 3)``; for VGG16: BGR, 0 to 255, ImageNet's mean colour subtracted.
+
+    Raises
+    ------
+    ValueError
+        If the shape is no picture's.
+    """
+    if len(images.shape) not in (3, 4) or images.shape[-1] != 3:
+        raise ValueError(f"Pictures have shape (height, width, 3) or (n, height, width, 3), not {tuple(images.shape)}.")
+    batch = images[None] if len(images.shape) == 3 else images
+    network = getattr(model, "network", None)
+    return batch if network is None else network.preprocess_input(batch * 255.0)
+
+
+def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataFrame:
+    """What the network says the picture shows.
+
+    Parameters
+    ----------
+    model
+        With a classification head: ``load_model(..., include_top=True)``.
+    image
+        float32 ``(height, width, 3)``, RGB in [0, 1]. The largest centred square is resampled to the network's size.
+    top
+        How many classes to return, at least 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``class`` (name) and ``probability`` (in [0, 1]), the most probable first.
+
+    Raises
+    ------
+    ValueError
+        If the model has no head or ``top`` is below 1.
+    """
+    import pandas
+
+    network = getattr(model, "network", None)
+    if network is None or len(model.output_shape) != 2:
+        raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
+    if top < 1:
+        raise ValueError(f"top is {top!r}; it must be 1 or more.")
+    height, width = (side or network.default_size for side in model.input_shape[1:3])
+    levels = Image.fromarray(np.round(np.asarray(image) * 255).astype(np.uint8))
+    square = np.asarray(ImageOps.fit(levels, (width, height), Image.Resampling.LANCZOS), np.float32) / 255
+    output = model(preprocess(model, square), training=False)
+    if model.layers[-1].activation is not keras.activations.softmax:
+        output = tf.nn.softmax(output)
+    probabilities = output.numpy()[0]
+    order = np.argsort(-probabilities)[:top]
+    labels = network.labels()
+    return pandas.DataFrame({"class": [labels[number] for number in order], "probability": probabilities[order]})

@@ -1,0 +1,210 @@
+"""Arrays to figures: one style, and no figure is shown without a sentence that says what is seen."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+if TYPE_CHECKING:
+    import pandas
+
+    from .ascent import FilterImage
+    from .feature_maps import Patch
+
+WIDTH = 9.0  # inches; at 100 dots an inch a figure is as wide as a notebook's text
+MAP_COLOURS = "viridis"  # even in lightness and safe for the colour-blind: brighter is more
+SIGNED_COLOURS = "RdBu_r"  # for values around zero
+
+
+def show(figure: Figure, caption: str) -> None:
+    """Display a figure with its caption, which is also the picture's alternative text.
+
+    Parameters
+    ----------
+    figure
+        Any matplotlib figure.
+    caption
+        What is seen and what to notice, in at least 40 characters.
+
+    Raises
+    ------
+    ValueError
+        If the caption is shorter: someone who cannot see the picture relies on it.
+    """
+    from IPython.display import display
+    from matplotlib import pyplot
+
+    if len(caption) < 40:
+        raise ValueError(f"The caption {caption!r} is too short: say in at least 40 characters what is seen.")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100, facecolor="white", bbox_inches="tight", metadata={"Software": None})
+    pyplot.close(figure)
+    text = {"text/plain": caption}
+    display({"image/png": file.getvalue()} | text, metadata={"image/png": {"alt": caption}}, raw=True)
+    display({"text/markdown": f"*{caption}*"} | text, raw=True)
+
+
+def tile(images: Sequence[np.ndarray] | np.ndarray, columns: int = 8, gap: int = 2, fill: float = 1.0) -> np.ndarray:
+    """Lay pictures of one shape out as one array, row by row; empty places and gaps hold ``fill``."""
+    images = np.asarray(images)
+    count, height, width = images.shape[:3]
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:]), fill, images.dtype)
+    for place, image in enumerate(images):
+        top, left = place // columns * (height + gap), place % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def normalize(maps: np.ndarray) -> np.ndarray:
+    """Stretch each channel of float ``(h, w, channels)`` to [0, 1]; a constant channel becomes 0."""
+    low, high = maps.min(axis=(0, 1)), maps.max(axis=(0, 1))
+    return (maps - low) / np.where(high > low, high - low, 1)
+
+
+def _grid(count: int, columns: int, aspect: float, extra: float = 0.25) -> tuple[Figure, list]:
+    """A figure with room for `count` pictures of that height / width and a title above each."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(WIDTH, rows * (WIDTH / columns * aspect + extra)), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    return figure, list(axes)
+
+
+def plot_images(images: Mapping[str, np.ndarray], columns: int = 4, **imshow: Any) -> Figure:
+    """Pictures side by side, each under its name.
+
+    Parameters
+    ----------
+    images
+        ``{title: (h, w, 3) RGB in [0, 1] or (h, w)}``; a map ``(h, w)`` is drawn in viridis.
+    columns
+        Pictures in a row.
+    imshow
+        Passed on to matplotlib, for example ``vmin``.
+    """
+    shapes = [image.shape for image in images.values()]
+    figure, axes = _grid(len(images), columns, max(shape[0] / shape[1] for shape in shapes))
+    for axis, (title, image) in zip(axes, images.items(), strict=False):
+        axis.imshow(image, **({"cmap": MAP_COLOURS} | imshow))
+        axis.set_title(title, fontsize=9)
+    return figure
+
+
+def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: bool = True, limit: int = 64) -> Figure:
+    """Feature maps as one sheet of tiles, row by row, brighter where the response is stronger.
+
+    Parameters
+    ----------
+    maps
+        float ``(h, w, channels)``, from :func:`helpers.feature_maps`.
+    title
+        Such as the layer's name.
+    columns
+        Tiles in a row.
+    each
+        True stretches each map to its own range; False draws all on one scale with a colour bar.
+    limit
+        At most so many channels, the first ones.
+    """
+    count = min(maps.shape[-1], limit)
+    drawn = maps[..., :count]
+    stretched = normalize(drawn) if each else drawn
+    columns = min(columns, count)
+    gap = max(1, maps.shape[1] // 32)
+    sheet = tile(np.moveaxis(stretched, -1, 0), columns, gap, np.nan)
+    figure = Figure(figsize=(WIDTH, WIDTH * sheet.shape[0] / sheet.shape[1] + 0.4), layout="constrained")
+    axis = figure.subplots()
+    artist = axis.imshow(sheet, cmap=MAP_COLOURS, interpolation="antialiased" if maps.shape[1] > 64 else "nearest")
+    shown = f"all {count}" if count == maps.shape[-1] else f"the first {count} of {maps.shape[-1]}"
+    axis.set_title(f"{title}: {shown} maps, {maps.shape[0]} x {maps.shape[1]}", fontsize=10)
+    rows = range(-(-count // columns))
+    axis.set_yticks([(row + 0.5) * (maps.shape[0] + gap) for row in rows], [str(row * columns) for row in rows], fontsize=8)
+    axis.set_ylabel("first channel in the row", fontsize=8)
+    axis.set_xticks([])
+    axis.spines[:].set_visible(False)
+    if not each:
+        figure.colorbar(artist, ax=axis, shrink=0.8, label="response")
+    return figure
+
+
+def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response: bool = False) -> Figure:
+    """The pictures that filters want to see, each under its filter's number.
+
+    A filter that stayed silent gets a plain tile that says so.
+
+    Parameters
+    ----------
+    pictures
+        From :func:`helpers.visualize_filters`.
+    columns
+        Pictures in a row.
+    response
+        Also write the mean response below the number.
+    """
+    figure, axes = _grid(len(pictures), columns, 1.0, 0.4 if response else 0.25)
+    for axis, picture in zip(axes, pictures, strict=False):
+        if picture.silent:
+            axis.text(0.5, 0.5, "silent", ha="center", va="center", transform=axis.transAxes, fontsize=9)
+            axis.imshow(np.ones_like(picture.image))
+        else:
+            axis.imshow(picture.image)
+        label = f"{picture.layer_name}\n" if len({each.layer_name for each in pictures}) > 1 else ""
+        number = f"{label}filter {picture.f_index}"
+        axis.set_title(number + (f"\nresponse {picture.response:.2g}" if response else ""), fontsize=8)
+    return figure
+
+
+def plot_histories(pictures: Mapping[str, FilterImage]) -> Figure:
+    """What gradient ascent climbed, step by step, one line for each picture, told apart by line style and label."""
+    figure = Figure(figsize=(WIDTH * 0.7, 3.2), layout="constrained")
+    axis = figure.subplots()
+    for number, (name, picture) in enumerate(pictures.items()):
+        axis.plot(picture.history, label=name, linestyle=["-", "--", ":", "-."][number % 4], color=f"C{number}")
+    axis.set(xlabel="step", ylabel="mean response of the filter")
+    axis.legend(frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
+    """Patches of photos that excite a channel, strongest first, each under its photo's name."""
+    figure, axes = _grid(max(len(patches), 1), columns, 1.0, 0.4)
+    for axis, patch in zip(axes, patches, strict=False):
+        axis.imshow(patch.image)
+        axis.set_title(f"{patch.photo}\n{patch.response:.3g}", fontsize=8)
+    if not patches:
+        axes[0].text(0.5, 0.5, "no photo excites this channel", ha="center")
+    return figure
+
+
+def plot_predictions(image: np.ndarray, predictions: pandas.DataFrame) -> Figure:
+    """A photo beside the network's most probable classes, as bars with their probabilities."""
+    figure = Figure(figsize=(WIDTH * 0.8, 2.4), layout="constrained")
+    picture, bars = figure.subplots(1, 2, width_ratios=[1, 1.2])
+    picture.imshow(image)
+    picture.set_axis_off()
+    artists = bars.barh(predictions["class"], predictions["probability"], color="0.6")
+    bars.bar_label(artists, [f" {value:.0%}" for value in predictions["probability"]], fontsize=9)
+    bars.invert_yaxis()
+    bars.set(xlim=(0, 1.1), xlabel="probability")
+    bars.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def to_png(image: np.ndarray, height: int | None = None) -> bytes:
+    """PNG bytes of float RGB ``(h, w, 3)`` in [0, 1], enlarged without smoothing to about `height` pixels."""
+    picture = Image.fromarray(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8))
+    if height is not None:
+        picture = picture.resize((max(1, round(picture.width * height / picture.height)), height), Image.Resampling.NEAREST)
+    file = io.BytesIO()
+    picture.save(file, format="png", compress_level=1)
+    return file.getvalue()

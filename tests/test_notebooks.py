@@ -1,0 +1,67 @@
+"""Every notebook keeps the rules of tests/rules.py, and its exercises' checks know right from wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import runpy
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests import rules
+from tests.notebooks import from_script, notebook_of, scripts
+
+SCRIPTS = scripts()
+WRONG_ANSWERS = Path(__file__).parent / "wrong_answers"
+
+
+@pytest.fixture(params=SCRIPTS, ids=lambda script: script.stem, scope="module")
+def script(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def notebook(script: Path) -> nbformat.NotebookNode:
+    return nbformat.read(notebook_of(script), as_version=4)
+
+
+def test_each_notebook_has_a_script() -> None:
+    from tests.notebooks import NOTEBOOKS
+
+    assert SCRIPTS, "there are no notebooks"
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {path.stem for path in SCRIPTS}
+
+
+def test_notebook_is_what_its_script_says(script: Path, notebook: nbformat.NotebookNode) -> None:
+    assert not list(rules.differs_from_script(notebook, from_script(script), script.stem))
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
+def test_rule(rule, notebook: nbformat.NotebookNode) -> None:
+    assert not list(rule(notebook))
+
+
+def answer(setup: dict, code: str, check: str) -> str:
+    """Run an answer and its check in a copy of the namespace that the set-up cell leaves; return what the check prints."""
+    printed = io.StringIO()
+    namespace = dict(setup)
+    exec(code, namespace)
+    with contextlib.redirect_stdout(printed):
+        exec(check, namespace)
+    return printed.getvalue().strip()
+
+
+def test_exercises_know_right_from_wrong(script: Path, notebook: nbformat.NotebookNode) -> None:
+    setup: dict = {}
+    exec(rules.code_cells(notebook)[0][1].source, setup)
+    wrong_answers = runpy.run_path(str(WRONG_ANSWERS / script.name))["WRONG"]
+    for number, parts in rules.exercises(notebook).items():
+        assert answer(setup, parts["solution"], parts["check"]).startswith("Correct"), f"solution {number} is refused"
+        assert answer(setup, parts["stub"], parts["check"]).startswith("Not yet"), f"the stub of exercise {number} passes"
+        assert len(wrong_answers[number]) >= 3, f"exercise {number} needs three wrong answers"
+        said = []
+        for code, word in wrong_answers[number]:
+            said.append(answer(setup, code, parts["check"]))
+            assert said[-1].startswith("Not yet") and word in said[-1], f"exercise {number}: {code!r} got {said[-1]!r}"
