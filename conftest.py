@@ -2,6 +2,8 @@
 
 import os
 
+pytest_plugins = ["pytester"]
+
 os.environ["CNN_MODEL"] = "mini_vgg16"
 os.environ.pop("CNN_WEIGHTS", None)
 os.environ["TQDM_DISABLE"] = "1"

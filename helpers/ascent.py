@@ -13,6 +13,7 @@ from .backend import keras, tf
 from .errors import FilterOutOfRange, LayerNotFound
 from .layers import find_layer, get_submodel
 from .models import preprocess
+from .progress import progress_bar
 
 BATCH = 16  # pictures that are improved together; more cost memory and gain no time on two cores
 CHUNK = 16  # steps between two looks at the progress bar
@@ -84,10 +85,10 @@ def visualize_filters(
     size
         Height and width of the pictures in pixels.
     method
-        ``"fourier"``: the mean of the feature map before its ReLU, climbed with Adam (rate 0.05) in a decorrelated Fourier
-        basis under random shifts, scales and rotations (Olah, Mordvintsev and Schubert, "Feature Visualization",
-        Distill 2017). ``"classroom"``: the mean of the feature map, steps of ten grey levels along the l2-normalised
-        gradient of the pixels, from faint noise (the loop of Chollet's "Deep Learning with Python").
+        ``"fourier"``: the mean of the feature map before its ReLU, climbed with Adam (rate 0.05) in a decorrelated
+        Fourier basis under random shifts, scales and rotations (Olah, Mordvintsev and Schubert, "Feature
+        Visualization", Distill 2017). ``"classroom"``: the mean of the feature map, steps of ten grey levels along
+        the l2-normalised gradient of the pixels, from faint noise (the loop of Chollet's "Deep Learning with Python").
     seed
         The same seed gives the same pictures; a filter's picture does not depend on its company in the batch.
 
@@ -103,19 +104,17 @@ def visualize_filters(
     FilterOutOfRange
         If a number is not one of the layer's filters.
     ValueError
-        If ``iters``, ``size`` or ``method`` makes no sense, or the network cannot take pictures of that size.
+        If ``iters``, ``size``, ``method`` or ``seed`` makes no sense, or the network cannot take pictures of that size.
     """
-    from tqdm.auto import tqdm
-
     count = _channels(model, layer_name)
     filters = list(range(count)) if filters is None else list(filters)
     for f_index in filters:
         if isinstance(f_index, bool) or not isinstance(f_index, (int, np.integer)) or not 0 <= f_index < count:
             raise FilterOutOfRange(f_index, count, layer_name)
-    _check(model, iters, size, method)
+    _check(model, iters, size, method, seed)
     pictures: list[FilterImage] = []
     ascend = _compiled(model, layer_name, method)
-    with tqdm(total=len(filters) * iters, desc=layer_name, unit="step", delay=2, leave=False) as bar:
+    with progress_bar(total=len(filters) * iters, desc=layer_name, unit="step") as bar:
         for first in range(0, len(filters), BATCH):
             pictures += _ascend_batch(ascend, filters[first : first + BATCH], layer_name, iters, size, seed, bar)
     return pictures
@@ -129,13 +128,15 @@ def _channels(model: keras.Model, layer_name: str) -> int:
     return shape[-1]
 
 
-def _check(model: keras.Model, iters: Any, size: Any, method: Any) -> None:
+def _check(model: keras.Model, iters: Any, size: Any, method: Any, seed: Any) -> None:
     if not isinstance(iters, (int, np.integer)) or iters < 1:
         raise ValueError(f"iters is {iters!r}; it must be a whole number, 1 or more.")
     if not isinstance(size, (int, np.integer)) or not 16 <= size <= 2048:
         raise ValueError(f"size is {size!r}; it must be a whole number of pixels from 16 to 2048.")
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; it must be one of {', '.join(METHODS)}.")
+    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**31:
+        raise ValueError(f"seed is {seed!r}; it must be a whole number from 0 to 2**31 - 1.")
     sides = model.input_shape[1:3]
     if any(side not in (None, size) for side in sides):
         raise ValueError(f"{model.name} takes pictures of {sides[0]} x {sides[1]} pixels only, not {size} x {size}.")
@@ -176,7 +177,11 @@ def _chosen_maps(model: keras.Model, layer_name: str, before_activation: bool) -
     """
     layer = find_layer(model, layer_name)
     sliced = type(layer) is keras.layers.Conv2D and layer.groups == 1
-    below = keras.Model(model.input, layer.input) if sliced else get_submodel(model, layer_name, before_activation=before_activation)
+    below = (
+        keras.Model(model.input, layer.input)
+        if sliced
+        else get_submodel(model, layer_name, before_activation=before_activation)
+    )
 
     def maps(images: Any, ids: Any) -> Any:
         tensor = below(preprocess(model, images), training=False)
@@ -262,7 +267,7 @@ class _FourierAscent(_Ascent):
         return tf.sigmoid(pixels @ COLOUR_CORRELATION.T)
 
     def transform(self, images: Any, seed: Any, step: Any) -> Any:
-        """The same random shift (up to 12 pixels), scale (0.9 to 1.1) and rotation (up to 10 degrees) for the whole batch."""
+        """One random shift (to 12 pixels), scale (0.9 to 1.1) and rotation (to 10 degrees) for the whole batch."""
         random = tf.random.stateless_uniform((4,), seed + tf.stack([0, step]), -1, 1)
         angle, scale, shift = random[0] * np.pi / 18, 1 + 0.1 * random[1], 12 * random[2:]
         centre = (images.shape[1] - 1) / 2
@@ -272,7 +277,12 @@ class _FourierAscent(_Ascent):
         matrix = tf.stack([cosine, -sine, right, sine, cosine, down, 0.0, 0.0])[None]
         shape = tf.shape(images)[1:3]
         return tf.raw_ops.ImageProjectiveTransformV3(
-            images=images, transforms=matrix, output_shape=shape, fill_value=0.5, interpolation="BILINEAR", fill_mode="REFLECT"
+            images=images,
+            transforms=matrix,
+            output_shape=shape,
+            fill_value=0.5,
+            interpolation="BILINEAR",
+            fill_mode="REFLECT",
         )
 
     def update(self, state: tuple, gradient: Any, step: Any) -> tuple:

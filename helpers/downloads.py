@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 from unittest import mock
+
+import requests
 
 from .backend import keras
 from .errors import WeightsUnavailable
+from .progress import progress_bar
 
 SILENCE = 4.0  # seconds without a byte, name look-up included, after which a download is given up
-
-
-class _Meter:
-    """What pooch asks of a progress bar; it also remembers when the last byte came."""
-
-    def __init__(self) -> None:
-        self.total, self.done, self.last_byte = 0, 0, time.monotonic()
-
-    def update(self, count: int) -> None:
-        self.done, self.last_byte = self.done + count, time.monotonic()
-
-    def reset(self) -> None:
-        self.done = 0
-
-    def close(self) -> None:
-        self.last_byte = time.monotonic()
+HDF5 = b"\x89HDF\r\n\x1a\n"  # what a file of weights begins with
 
 
 def keras_cache() -> Path:
@@ -58,7 +50,7 @@ def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) 
     path
         Where it is kept.
     file_hash
-        MD5 or SHA-256 of the right file in hexadecimal; None accepts any.
+        MD5 or SHA-256 of the right file in hexadecimal; None accepts any, of ``.h5`` any HDF5 file.
     size
         Says how large the file is, for the message; called only on failure.
 
@@ -68,40 +60,79 @@ def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) 
         If no byte arrives for four seconds, the server refuses or the file is not the right one. Nothing half-written
         is left behind. The message says which file to put where by hand.
     """
-    import pooch
-    from tqdm.auto import tqdm
-
-    known = file_hash and f"{'md5' if len(file_hash) == 32 else 'sha256'}:{file_hash}"
-    pooch.get_logger().setLevel("ERROR")
-    meter, failures = _Meter(), []
-
-    def work() -> None:
-        try:
-            downloader = pooch.HTTPDownloader(progressbar=meter, chunk_size=65536, timeout=SILENCE)
-            pooch.retrieve(url, known, path.name, path.parent, downloader=downloader)
-        except Exception as error:  # handed to the caller's thread
-            failures.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)  # a name look-up that hangs must not keep Python from ending
-    thread.start()
-    with tqdm(desc=path.name, unit="B", unit_scale=True, delay=1, leave=False) as bar:
-        while thread.is_alive() and time.monotonic() - meter.last_byte < SILENCE:
-            thread.join(0.05)
-            bar.total = meter.total
-            bar.update(meter.done - bar.n)
-    if thread.is_alive():
-        failures.append(TimeoutError(f"no byte for {SILENCE:.0f} seconds"))
-    if failures:
+    try:
+        if not (path.is_file() and _is_right(path, file_hash)):
+            _download(url, path, file_hash)
+    except Exception as error:
+        state = "is damaged" if path.is_file() else "is not"
         raise WeightsUnavailable(
-            f"{path.name} is not in {path.parent} and cannot be downloaded ({_reason(failures[0])}). "
+            f"{path.name} {state} in {path.parent} and cannot be downloaded ({_reason(error)}). "
             f"Download {url} ({size()}) where there is a network, put it into {path.parent} and try again."
-        ) from failures[0]
+        ) from error
     return path
 
 
+def _is_right(path: Path, file_hash: str | None) -> bool:
+    with path.open("rb") as file:
+        if file_hash is None:
+            return path.suffix != ".h5" or file.read(len(HDF5)) == HDF5
+        algorithm = "md5" if len(file_hash) == 32 else "sha256"
+        return hashlib.file_digest(file, algorithm).hexdigest() == file_hash.lower()
+
+
+def _download(url: str, path: Path, file_hash: str | None) -> None:
+    """Into a folder of its own, and to its place when it is whole: two notebooks may download at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=path.name, dir=path.parent, ignore_cleanup_errors=True) as folder:
+        part = Path(folder) / path.name
+        with part.open("wb") as file:
+            _Transfer(url, file).wait(path.name)
+        if not _is_right(part, file_hash):
+            raise ValueError("the file that came is not the right one" + (file_hash and ": its hash differs" or ""))
+        os.replace(part, path)
+
+
+class _Transfer(threading.Thread):
+    """Bytes from an address to a file, in the background: who waits for them can stop waiting and close the file."""
+
+    def __init__(self, url: str, file: BinaryIO) -> None:
+        super().__init__(
+            name=f"download of {url}", daemon=True
+        )  # a look-up that hangs must not keep Python from ending
+        self.url, self.file = url, file
+        self.total, self.done, self.last_byte = 0, 0, time.monotonic()
+        self.failure: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            with requests.get(self.url, stream=True, timeout=2 * SILENCE) as response:
+                response.raise_for_status()
+                self.total, self.last_byte = int(response.headers.get("Content-Length", 0)), time.monotonic()
+                for chunk in response.iter_content(4096):  # small: a chunk comes when it is full
+                    self.file.write(chunk)
+                    self.done, self.last_byte = self.done + len(chunk), time.monotonic()
+        except Exception as error:  # for the thread that waits
+            self.failure = error
+
+    def wait(self, name: str) -> None:
+        """Start, and return when all has come; raise when it failed, or when no byte comes any more."""
+        self.start()
+        with progress_bar(desc=name, unit="B", unit_scale=True) as bar:
+            while self.is_alive():
+                if time.monotonic() - self.last_byte > SILENCE:
+                    raise TimeoutError(f"no byte for {SILENCE:g} seconds")
+                self.join(0.05)
+                if self.total and not bar.total:
+                    bar.reset(self.total)
+                bar.update(self.done - bar.n)
+        if self.failure:
+            raise self.failure
+
+
 def _reason(error: Exception) -> str:
-    """The shortest true sentence about a failure: the innermost cause, without addresses of objects."""
-    kind = type(error).__name__
-    if "hash" in str(error).lower():
-        return "the file that came is not the right one: its hash differs"
-    return str(error) if kind in {"TimeoutError", "HTTPError", "OSError"} else f"no connection: {kind}"
+    """The shortest true sentence about a failure, without addresses of objects."""
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke"
+    if isinstance(error, requests.RequestException) and not isinstance(error, requests.HTTPError):
+        return f"no connection: {type(error).__name__}"
+    return str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +82,9 @@ class Explorer(widgets.VBox):
         bundle = super()._repr_mimebundle_(**kwargs)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         text = f"{self.title}: {len(self.channels)} layers, {self.layer.value} shown"
-        return data | {"text/plain": text, "image/png": self.picture.value}, {"image/png": {"alt": self.caption.value}}
+        return data | {"text/plain": text, "image/png": base64.b64encode(self.picture.value).decode()}, {
+            "image/png": {"alt": self.caption.value}
+        }
 
 
 def _coloured(maps: np.ndarray) -> np.ndarray:
@@ -89,11 +92,11 @@ def _coloured(maps: np.ndarray) -> np.ndarray:
     return matplotlib.colormaps[MAP_COLOURS](maps)[..., :3].astype(np.float32)
 
 
-def _scaled(image: np.ndarray, height: int) -> np.ndarray:
-    """Enlarge without smoothing, or reduce, to a height."""
+def _scaled(image: np.ndarray, height: int, enlarge: Image.Resampling = Image.Resampling.NEAREST) -> np.ndarray:
+    """Enlarge or reduce to a height; a map is enlarged without smoothing, so that its units can be counted."""
     picture = Image.fromarray(np.round(image * 255).astype(np.uint8))
     width = max(1, round(picture.width * height / picture.height))
-    kind = Image.Resampling.NEAREST if height > picture.height else Image.Resampling.BOX
+    kind = enlarge if height > picture.height else Image.Resampling.BOX
     return np.asarray(picture.resize((width, height), kind), np.float32) / 255
 
 
@@ -104,7 +107,7 @@ def _side_by_side(*images: np.ndarray) -> np.ndarray:
 
 
 def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
-    """Sliders for layer and channel: the photo, the chosen feature map, and all maps of the layer with the chosen one framed.
+    """Sliders for layer and channel: the photo, the chosen feature map, and all maps with the chosen one framed.
 
     Parameters
     ----------
@@ -129,7 +132,7 @@ def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) ->
         caption = (
             f"<b>{layer}, channel {channel}</b> of {maps[layer].shape[-1]}, {chosen.shape[0]} x {chosen.shape[1]}: "
             f"responds on {share:.0%} of the picture, at most {strongest:.3g}. "
-            "Left the photo, then the map (brighter is stronger), then all maps of the layer with the chosen one framed."
+            "Left the photo, then the map (brighter is stronger), then all maps with the chosen one framed."
         )
         return _side_by_side(photo, _coloured(normalize(chosen[..., None])[..., 0]), tile(framed, gap=0)), caption
 
@@ -152,8 +155,10 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
         picture = visualize_filter(model, layer, channel, iters=steps, size=size)
         state = "stays silent" if picture.silent else f"mean response {picture.response:.3g}"
         caption = f"<b>{layer}, filter {channel}</b>: its picture after {steps} steps of gradient ascent; {state}."
-        return _scaled(picture.image, HEIGHT), caption
+        return _scaled(picture.image, HEIGHT, Image.Resampling.BICUBIC), caption
 
     layers = {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
-    steps = widgets.IntSlider(32, 1, 256, description="steps", layout=widgets.Layout(width="420px"), continuous_update=False)
+    steps = widgets.IntSlider(
+        32, 1, 256, description="steps", layout=widgets.Layout(width="420px"), continuous_update=False
+    )
     return Explorer("Filter explorer", layers, draw, list(layers)[len(layers) // 2], "filter", {"steps": steps})

@@ -125,15 +125,17 @@ def layer_table(model: keras.Model) -> pandas.DataFrame:
     for layer in model.layers:
         field = fields.get(id(layer.output))
         kernel = next((weight.shape for weight in layer.weights if len(weight.shape) == 4), None)
-        rows.append({
-            "name": layer.name,
-            "type": type(layer).__name__,
-            "output_shape": tuple(layer.output.shape[1:]) if hasattr(layer.output, "shape") else None,
-            "kernel_shape": kernel and tuple(kernel),
-            "parameters": layer.count_params(),
-            "receptive_field": field and field.size,
-            "stride": field and field.stride,
-        })
+        rows.append(
+            {
+                "name": layer.name,
+                "type": type(layer).__name__,
+                "output_shape": tuple(layer.output.shape[1:]) if hasattr(layer.output, "shape") else None,
+                "kernel_shape": kernel and tuple(kernel),
+                "parameters": layer.count_params(),
+                "receptive_field": field and field.size,
+                "stride": field and field.stride,
+            }
+        )
     return pandas.DataFrame(rows).astype({"receptive_field": object, "stride": object, "kernel_shape": object})
 
 
@@ -150,7 +152,7 @@ class Field(NamedTuple):
 
 
 def receptive_field(model: keras.Model, layer_name: str) -> Field:
-    """What one unit of a layer sees; raises :class:`LayerNotFound` if the layer has no map or sees everything at once."""
+    """What one unit of a layer sees; raises :class:`LayerNotFound` if it sees the whole picture or is no map."""
     field = _receptive_fields(model).get(id(find_layer(model, layer_name).output))
     if field is None:
         raise LayerNotFound(layer_name, conv_layers(model), model.name)

@@ -88,9 +88,12 @@ def load_model(
         if chosen or weights != "pretrained":
             raise
         note = f" (in place of vgg16: {str(error).split(' Download ')[0]})"
-        model, weights = _build(BUNDLED, weights, include_top, input_shape), "bundled"
-    source = "random" if weights is None else f"from {Path(weights).name}" if weights not in ("pretrained", "bundled") else weights
-    print(f"{model.name}: {len(conv_layers(model))} convolutions, {model.count_params():,} parameters, {source} weights{note}")
+        model = _build(BUNDLED, weights, include_top, input_shape)
+    source = "random" if weights is None else Path(weights).name
+    if weights == "pretrained" and model.name == BUNDLED:
+        source = "bundled"
+    size = f"{len(conv_layers(model))} convolutions, {model.count_params():,} parameters"
+    print(f"{model.name}: {size}, {source} weights{note}")
     return model
 
 

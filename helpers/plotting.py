@@ -72,7 +72,8 @@ def _grid(count: int, columns: int, aspect: float, extra: float = 0.25) -> tuple
     """A figure with room for `count` pictures of that height / width and a title above each."""
     columns = min(columns, count)
     rows = -(-count // columns)
-    figure = Figure(figsize=(WIDTH, rows * (WIDTH / columns * aspect + extra)), layout="constrained")
+    side = min(WIDTH / columns, 3.0)
+    figure = Figure(figsize=(columns * side, rows * (side * aspect + extra)), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
@@ -127,7 +128,9 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
     shown = f"all {count}" if count == maps.shape[-1] else f"the first {count} of {maps.shape[-1]}"
     axis.set_title(f"{title}: {shown} maps, {maps.shape[0]} x {maps.shape[1]}", fontsize=10)
     rows = range(-(-count // columns))
-    axis.set_yticks([(row + 0.5) * (maps.shape[0] + gap) for row in rows], [str(row * columns) for row in rows], fontsize=8)
+    axis.set_yticks(
+        [(row + 0.5) * (maps.shape[0] + gap) for row in rows], [str(row * columns) for row in rows], fontsize=8
+    )
     axis.set_ylabel("first channel in the row", fontsize=8)
     axis.set_xticks([])
     axis.spines[:].set_visible(False)
@@ -137,7 +140,7 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
 
 
 def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response: bool = False) -> Figure:
-    """The pictures that filters want to see, each under its filter's number.
+    """The pictures that filters want to see, each under its filter's number, below the name of their layer.
 
     A filter that stayed silent gets a plain tile that says so.
 
@@ -151,14 +154,16 @@ def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response:
         Also write the mean response below the number.
     """
     figure, axes = _grid(len(pictures), columns, 1.0, 0.4 if response else 0.25)
+    one_layer = len({picture.layer_name for picture in pictures}) == 1
+    if one_layer:
+        figure.suptitle(pictures[0].layer_name, fontsize=10)
     for axis, picture in zip(axes, pictures, strict=False):
         if picture.silent:
             axis.text(0.5, 0.5, "silent", ha="center", va="center", transform=axis.transAxes, fontsize=9)
             axis.imshow(np.ones_like(picture.image))
         else:
             axis.imshow(picture.image)
-        label = f"{picture.layer_name}\n" if len({each.layer_name for each in pictures}) > 1 else ""
-        number = f"{label}filter {picture.f_index}"
+        number = f"filter {picture.f_index}" if one_layer else f"{picture.layer_name}\nfilter {picture.f_index}"
         axis.set_title(number + (f"\nresponse {picture.response:.2g}" if response else ""), fontsize=8)
     return figure
 
@@ -204,7 +209,9 @@ def to_png(image: np.ndarray, height: int | None = None) -> bytes:
     """PNG bytes of float RGB ``(h, w, 3)`` in [0, 1], enlarged without smoothing to about `height` pixels."""
     picture = Image.fromarray(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8))
     if height is not None:
-        picture = picture.resize((max(1, round(picture.width * height / picture.height)), height), Image.Resampling.NEAREST)
+        picture = picture.resize(
+            (max(1, round(picture.width * height / picture.height)), height), Image.Resampling.NEAREST
+        )
     file = io.BytesIO()
     picture.save(file, format="png", compress_level=1)
     return file.getvalue()

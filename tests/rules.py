@@ -18,7 +18,9 @@ PARTS = ("## Play", "## Exercises", "## Summary", "## Where next", "## Reference
 
 
 def code_cells(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
-    return [(number, cell) for number, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
+    return [
+        (number, cell) for number, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()
+    ]
 
 
 def outputs(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
@@ -40,7 +42,7 @@ def differs_from_script(notebook: NotebookNode, script: NotebookNode, name: str)
 def not_executed(notebook: NotebookNode) -> Iterator[str]:
     for place, (number, cell) in enumerate(code_cells(notebook), start=1):
         if cell.execution_count != place:
-            yield f"cell {number} has execution count {cell.execution_count}, not {place}: it was not run, or out of order"
+            yield f"cell {number} has execution count {cell.execution_count}, not {place}: not run, or out of order"
 
 
 def unclean_output(notebook: NotebookNode) -> Iterator[str]:
@@ -50,7 +52,9 @@ def unclean_output(notebook: NotebookNode) -> Iterator[str]:
             continue
         if output.get("name") == "stderr":
             yield f"cell {number} wrote to stderr: {output.text[:80]!r}"
-        texts = [output.get("text", "")] + [text for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+        texts = [output.get("text", "")] + [
+            text for kind, text in output.get("data", {}).items() if kind.startswith("text/")
+        ]
         for text in texts:
             for kind, pattern in (("an address", ADDRESS), ("an absolute path", ABSOLUTE_PATH), ("trouble", TROUBLE)):
                 if found := pattern.search(text):
@@ -98,7 +102,18 @@ def needs_more_than_setup(notebook: NotebookNode) -> Iterator[str]:
     setup = code_cells(notebook)[0][1].source
     for heading, cells in sections(notebook).items():
         code = "\n".join([setup, *(source for _, source in cells)])
-        command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--output-format", "concise", "-"]
+        command = [
+            sys.executable,
+            "-m",
+            "ruff",
+            "check",
+            "--isolated",
+            "--select",
+            "F821",
+            "--output-format",
+            "concise",
+            "-",
+        ]
         found = subprocess.run(command, input=code, capture_output=True, text=True, check=False).stdout
         for name in sorted(set(re.findall(r"Undefined name `(\w+)`", found))):
             yield f"section {heading!r} uses {name!r}, which neither it nor the set-up cell defines"

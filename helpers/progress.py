@@ -1,0 +1,14 @@
+"""One kind of progress bar: it appears after a moment, and not at all where ``TQDM_DISABLE`` is set."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def progress_bar(**options: Any) -> Any:
+    """A tqdm bar, in a notebook a widget; it is shown after one second and removed at its end."""
+    from tqdm.auto import tqdm
+
+    # tqdm's notebook bar does not read its own environment variable.
+    return tqdm(**options, delay=1, leave=False, disable=os.environ.get("TQDM_DISABLE") == "1")

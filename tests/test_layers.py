@@ -1,0 +1,139 @@
+"""The layer table, receptive fields and cutting a network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import helpers
+from helpers import keras, tf
+from helpers.layers import receptive_field
+
+# Published receptive fields of VGG16's convolutions and pools (Araujo, Norris and Sim, Distill 2019, give 212 for the
+# last pool); each follows from r += (kernel - 1) * stride so far.
+VGG16_FIELDS = [3, 5, 6, 10, 14, 16, 24, 32, 40, 44, 60, 76, 92, 100, 132, 164, 196, 212]
+VGG16_STRIDES = [1, 1, 2, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8, 16, 16, 16, 16, 32]
+
+
+@pytest.fixture(scope="module")
+def vgg16() -> keras.Model:
+    return helpers.load_model("vgg16", weights=None, input_shape=(96, 96, 3))
+
+
+def test_vgg16_is_the_published_network(vgg16: keras.Model) -> None:
+    table = helpers.layer_table(vgg16)
+    assert vgg16.count_params() == table["parameters"].sum() == 14_714_688
+    assert (table["type"] == "Conv2D").sum() == len(helpers.conv_layers(vgg16)) == 13
+    assert (table["type"] == "MaxPooling2D").sum() == 5
+    assert table["receptive_field"].tolist()[1:] == [(side, side) for side in VGG16_FIELDS]
+    assert table["stride"].tolist()[1:] == [(side, side) for side in VGG16_STRIDES]
+    assert table["kernel_shape"][1] == (3, 3, 3, 64)
+    assert table["output_shape"].iloc[-1] == (3, 3, 512)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "inception_v3", "mobilenet_v2", "xception", "densenet121"])
+def test_tables_of_branched_networks(name: str) -> None:
+    model = helpers.load_model(name, weights=None, input_shape=(96, 96, 3))
+    table = helpers.layer_table(model)
+    assert len(table) == len(model.layers)
+    assert table["parameters"].sum() == model.count_params()
+    maps = table[table["output_shape"].map(len) == 3]
+    assert maps["receptive_field"].notna().all(), "every layer that gives a map has a receptive field"
+    # Araujo et al. 2019 print 483 for ResNet50 and 1311 for Inception V3 (valid paddings as in Keras).
+    published = {"resnet50": (483, 483), "inception_v3": (1311, 1311)}
+    assert maps["receptive_field"].iloc[-1] == published.get(name, maps["receptive_field"].iloc[-1])
+    assert maps["stride"].iloc[-1] == (32, 32)
+
+
+def branched() -> keras.Model:
+    """Branches of unlike width, both paddings, strides, dilation, zero padding, depthwise and cropped."""
+    layers = keras.layers
+    inputs = keras.Input((41, 37, 3))
+    stem = layers.Conv2D(4, 3, strides=2, padding="valid", name="stem")(inputs)
+    wide = layers.Conv2D(4, (1, 5), padding="same", name="wide")(stem)
+    tall = layers.Conv2D(4, (3, 1), padding="same", dilation_rate=(2, 1), name="tall")(stem)
+    joined = layers.Concatenate(name="joined")([wide, tall, stem])
+    padded = layers.ZeroPadding2D(((1, 0), (0, 1)), name="padded")(joined)
+    pooled = layers.AveragePooling2D(2, strides=2, padding="same", name="pooled")(padded)
+    deep = layers.DepthwiseConv2D(3, padding="same", name="deep")(pooled)
+    shortcut = layers.Add(name="added")([deep, pooled])
+    cropped = layers.Cropping2D(((1, 1), (0, 1)), name="cropped")(shortcut)
+    return keras.Model(inputs, layers.Conv2D(2, 2, strides=(1, 2), padding="same", name="last")(cropped))
+
+
+def seen_pixels(model: keras.Model, name: str, row: int, column: int) -> tuple[int, int, int, int]:
+    """The first and last row and column of the pixels that can change one unit, found by perturbing pixels.
+
+    All weights are made positive, so that no two effects cancel and no ReLU is silent.
+    """
+    for weight in model.weights:
+        weight.assign(tf.ones_like(weight))
+    submodel = helpers.get_submodel(model, name)
+    height, width = model.input_shape[1:3]
+    base = np.ones((1, height, width, 3), np.float32)
+    reference = submodel(base)[0, row, column].numpy()
+    rows = [y for y in range(height) if changed(submodel, base, (y, slice(None)), row, column, reference)]
+    columns = [x for x in range(width) if changed(submodel, base, (slice(None), x), row, column, reference)]
+    return rows[0], rows[-1], columns[0], columns[-1]
+
+
+def changed(submodel, base, place, row, column, reference) -> bool:
+    perturbed = base.copy()
+    perturbed[0, place[0], place[1]] = 2
+    return not np.allclose(submodel(perturbed)[0, row, column].numpy(), reference, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["stem", "wide", "tall", "joined", "padded", "pooled", "deep", "added", "cropped", "last"]
+)
+def test_receptive_field_is_what_perturbed_pixels_show(name: str) -> None:
+    model = branched()
+    field = receptive_field(model, name)
+    row, column = (side // 2 for side in model.get_layer(name).output.shape[1:3])
+    top, left = (field.first[axis] + place * field.stride[axis] for axis, place in enumerate((row, column)))
+    bottom, right = (field.last[axis] + place * field.stride[axis] for axis, place in enumerate((row, column)))
+    height, width = model.input_shape[1:3]
+    inside = (max(top, 0), min(bottom, height - 1), max(left, 0), min(right, width - 1))
+    assert seen_pixels(model, name, row, column) == inside
+
+
+def test_receptive_field_of_vgg16_by_perturbing_pixels() -> None:
+    model = helpers.load_model("mini_vgg16", weights=None, input_shape=(96, 96, 3))
+    field = receptive_field(model, "block3_conv3")
+    assert field.size == (40, 40)
+    top = field.first[0] + 12 * field.stride[0]
+    assert seen_pixels(model, "block3_conv3", 12, 12) == (top, top + 39, top, top + 39)
+
+
+def test_whatever_sees_the_whole_picture_has_no_field() -> None:
+    model = helpers.load_model("mini_vgg16", include_top=True)
+    table = helpers.layer_table(model).set_index("name")
+    assert table.loc["avg_pool", "receptive_field"] is None and table.loc["predictions", "stride"] is None
+    with pytest.raises(helpers.LayerNotFound, match="predictions"):
+        receptive_field(model, "predictions")
+
+
+def test_submodel_with_one_and_several_outputs(vgg16: keras.Model) -> None:
+    pictures = helpers.preprocess(vgg16, np.full((96, 96, 3), 0.5, np.float32))
+    one = helpers.get_submodel(vgg16, "block2_pool")
+    several = helpers.get_submodel(vgg16, ["block2_pool", "block1_conv1"])
+    assert one(pictures).shape == (1, 24, 24, 128)
+    assert [tuple(output.shape) for output in several(pictures)] == [(1, 24, 24, 128), (1, 96, 96, 64)]
+    assert one.network is vgg16.network
+
+
+@pytest.mark.parametrize("names", ["block1_conv1", ["block3_conv2", "block5_pool"]])
+def test_before_activation_is_the_same_layer_without_its_relu(vgg16: keras.Model, names: str | list[str]) -> None:
+    pictures = helpers.preprocess(vgg16, helpers.sample_image("cat", 96))
+    before = keras.tree.flatten(helpers.get_submodel(vgg16, names, before_activation=True)(pictures))
+    after = keras.tree.flatten(helpers.get_submodel(vgg16, names)(pictures))
+    np.testing.assert_allclose(np.maximum(before[0], 0), after[0], atol=1e-4)
+    assert before[0].numpy().min() < 0
+    assert vgg16.get_layer("block1_conv1").activation is keras.activations.relu, "the network itself is untouched"
+
+
+@pytest.mark.parametrize(("bad", "near"), [("block3_conv11", "block3_conv1"), ("conv", "It has: "), (None, "It has: ")])
+def test_unknown_layer_names_near_ones(vgg16: keras.Model, bad: str | None, near: str) -> None:
+    with pytest.raises(helpers.LayerNotFound, match=near) as caught:
+        helpers.get_submodel(vgg16, [bad])
+    assert repr(bad) in str(caught.value)

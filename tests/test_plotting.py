@@ -1,0 +1,131 @@
+"""Figures and explorers: what is drawn is what the arrays hold."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from PIL import Image
+
+import helpers
+from helpers.plotting import normalize, tile, to_png
+
+
+@pytest.fixture(scope="module")
+def maps() -> np.ndarray:
+    model = helpers.load_model("mini_vgg16")
+    return helpers.feature_maps(model, helpers.sample_image("cat", 64), "block2_conv1")["block2_conv1"]
+
+
+def shown(monkeypatch: pytest.MonkeyPatch) -> list:
+    calls: list = []
+    monkeypatch.setattr("IPython.display.display", lambda *data, **options: calls.append((*data, options)))
+    return calls
+
+
+def test_show_gives_the_picture_its_text_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, caption = shown(monkeypatch), "Two lines that cross at the middle of the picture."
+    figure, axis = pyplot.subplots()
+    axis.plot([0, 1], [1, 0])
+    helpers.show(figure, caption)
+    (picture, options), (below, _) = calls
+    assert options["metadata"] == {"image/png": {"alt": caption}} and picture["text/plain"] == caption
+    assert below["text/markdown"] == f"*{caption}*"
+    assert Image.open(io.BytesIO(picture["image/png"])).width > 300
+    assert not pyplot.get_fignums(), "closed, or the notebook shows it twice"
+
+
+def test_show_refuses_a_figure_without_a_caption() -> None:
+    with pytest.raises(ValueError, match="'too short' is too short"):
+        helpers.show(pyplot.figure(), "too short")
+
+
+def test_tile_puts_each_picture_in_its_place() -> None:
+    images = np.arange(5 * 2 * 3, dtype=float).reshape(5, 2, 3)
+    sheet = tile(images, columns=2, gap=1, fill=-1)
+    assert sheet.shape == (8, 7)
+    for place in range(5):
+        top, left = place // 2 * 3, place % 2 * 4
+        np.testing.assert_array_equal(sheet[top : top + 2, left : left + 3], images[place])
+    assert (sheet == -1).sum() == 8 * 7 - 5 * 6
+
+
+def test_normalize_stretches_each_channel() -> None:
+    stretched = normalize(np.array([[[0.0, 5.0, 7.0]], [[2.0, 9.0, 7.0]]]))
+    np.testing.assert_array_equal(stretched, [[[0, 0, 0]], [[1, 1, 0]]])
+
+
+def test_png_holds_the_array() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3)) / 255
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(to_png(image)))), np.round(image * 255))
+
+
+def test_feature_map_sheet_holds_the_maps(maps: np.ndarray) -> None:
+    figure = helpers.plot_feature_maps(maps, "block2_conv1", columns=8, limit=16)
+    drawn = figure.axes[0].images[0].get_array()
+    np.testing.assert_allclose(drawn[:32, :32], normalize(maps)[..., 0], atol=1e-6)
+    assert figure.axes[0].get_title() == f"block2_conv1: the first 16 of {maps.shape[-1]} maps, 32 x 32"
+    together = helpers.plot_feature_maps(maps, "block2_conv1", each=False)
+    assert len(together.axes) == 2, "a common scale needs its colour bar"
+    assert np.nanmax(together.axes[0].images[0].get_array()) == pytest.approx(maps.max())
+
+
+def test_a_silent_filter_is_called_silent() -> None:
+    common = {"layer_name": "conv", "history": np.zeros(1), "iters": 1, "seed": 0, "seconds": 0.0}
+    grey = np.full((8, 8, 3), 0.5, np.float32)
+    pictures = [helpers.FilterImage(image=grey, f_index=i, response=float(i), **common) for i in (0, 1)]
+    silent, alive = helpers.plot_filters(pictures, response=True).axes
+    assert [text.get_text() for text in silent.texts] == ["silent"] and not alive.texts
+    assert alive.get_title() == "filter 1\nresponse 1"
+    np.testing.assert_array_equal(alive.images[0].get_array(), grey)
+
+
+def test_figures_of_predictions_patches_and_histories() -> None:
+    model, photo = helpers.load_model("mini_vgg16", include_top=True), helpers.sample_image("coffee", 64)
+    bars = helpers.plot_predictions(photo, helpers.predict(model, photo, top=3)).axes[1]
+    assert len(bars.patches) == 3 and bars.patches[0].get_width() > bars.patches[1].get_width()
+    patches = helpers.strongest_patches(model, "block1_conv2", 0, {"coffee": photo}, count=3)
+    assert [axis.get_title().split("\n")[0] for axis in helpers.plot_patches(patches).axes] == ["coffee"] * 3
+    assert "no photo" in helpers.plot_patches([]).axes[0].texts[0].get_text()
+    climbed = helpers.visualize_filter(model, "block1_conv1", 0, iters=3, size=16)
+    line = helpers.plot_histories({"one": climbed}).axes[0].lines[0]
+    np.testing.assert_array_equal(line.get_ydata(), climbed.history)
+
+
+def test_feature_map_explorer_follows_its_controls() -> None:
+    model, photo = helpers.load_model("mini_vgg16"), helpers.sample_image("cat", 64)
+    explorer = helpers.feature_map_explorer(model, photo)
+    first = explorer.picture.value
+    explorer.channel.value = 3
+    assert explorer.picture.value != first and "channel 3" in explorer.caption.value
+    explorer.layer.value = "block4_conv1"
+    assert explorer.channel.max == model.get_layer("block4_conv1").output.shape[-1] - 1
+    explorer.channel.value = explorer.channel.max
+    explorer.layer.value = "block1_conv1"
+    last = model.get_layer("block1_conv1").output.shape[-1] - 1
+    assert explorer.channel.value == last and f"block1_conv1, channel {last}<" in explorer.caption.value
+    picture = np.asarray(Image.open(io.BytesIO(explorer.picture.value)))
+    np.testing.assert_array_equal(picture[::5, :320:5][:64, :64], np.round(photo * 255))
+
+
+def test_explorer_stays_readable_without_a_kernel() -> None:
+    explorer = helpers.feature_map_explorer(helpers.load_model("mini_vgg16"), helpers.sample_image("cat", 64))
+    data, metadata = explorer._repr_mimebundle_()
+    assert data["text/plain"] == "Feature map explorer: 13 layers, block1_conv1 shown"
+    assert base64.b64decode(data["image/png"]) == explorer.picture.value
+    assert "application/vnd.jupyter.widget-view+json" in data and len(metadata["image/png"]["alt"]) >= 40
+
+
+def test_filter_explorer_draws_what_the_sliders_say() -> None:
+    model = helpers.load_model("mini_vgg16")
+    explorer = helpers.filter_explorer(model, size=32)
+    explorer.layer.value = "block2_conv1"
+    explorer.extras["steps"].value = 5
+    explorer.channel.value = 2
+    assert "block2_conv1, filter 2" in explorer.caption.value and "after 5 steps" in explorer.caption.value
+    small = helpers.visualize_filter(model, "block2_conv1", 2, iters=5, size=32).image
+    drawn = Image.open(io.BytesIO(explorer.picture.value)).resize((32, 32), Image.Resampling.BOX)
+    assert np.abs(np.asarray(drawn) / 255 - small).mean() < 0.02

@@ -1,0 +1,116 @@
+"""The package as a whole: a light import, a quiet start, thin files, current derived files."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HELPERS = sorted((ROOT / "helpers").rglob("*.py"))
+
+
+def python(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+
+
+def test_importing_helpers_imports_nothing_heavy() -> None:
+    heavy = "{'tensorflow', 'keras', 'matplotlib', 'pandas', 'ipywidgets', 'numpy', 'PIL'}"
+    assert python(f"import sys, helpers; print({heavy} & set(sys.modules))").stdout == "set()\n"
+
+
+def test_no_call_imports_tensorflow_before_it_needs_it() -> None:
+    code = "import sys; from helpers import *; sample_image('cat'); print('tensorflow' in sys.modules)"
+    assert python(code).stdout == "False\n"
+
+
+def test_tensorflow_starts_in_silence_and_with_onednn() -> None:
+    code = (
+        "from helpers import tf, keras, load_model, sample_image, visualize_filter\n"
+        "model = load_model('mini_vgg16')\n"
+        "visualize_filter(model, 'block1_conv1', 0, iters=2, size=32)\n"
+        "import os; print(os.environ.get('TF_ENABLE_ONEDNN_OPTS'))"
+    )
+    done = python(code)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "None"
+
+
+def test_every_declared_name_exists() -> None:
+    code = "import helpers; print([n for n in helpers.__all__ if not hasattr(helpers, n)], len(helpers.__all__) > 20)"
+    assert python(code).stdout == "[] True\n"
+
+
+def code_lines(path: Path) -> tuple[int, dict[str, int]]:
+    """Lines without docstrings, comments and blanks: of the file, and of each function."""
+    text = path.read_text()
+    tree, dropped = ast.parse(text), set()
+    for node in ast.walk(tree):
+        has_docstring = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node)
+        if has_docstring:
+            dropped.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    lines = enumerate(text.splitlines(), start=1)
+    kept = {n for n, line in lines if line.strip() and not line.strip().startswith("#") and n not in dropped}
+    functions = {
+        node.name: len(kept & set(range(node.lineno, node.end_lineno + 1)))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    }
+    return len(kept), functions
+
+
+def test_helpers_stay_thin() -> None:
+    sizes = {path: code_lines(path) for path in HELPERS if path.name != "train.py"}
+    assert {path.name: total for path, (total, _) in sizes.items() if total > 200} == {}
+    assert {name: n for _, functions in sizes.values() for name, n in functions.items() if n > 40} == {}
+    assert sum(total for total, _ in sizes.values()) <= 2000
+
+
+@pytest.mark.parametrize("path", HELPERS, ids=lambda path: path.stem)
+def test_public_functions_have_docstrings_and_type_hints(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
+        if isinstance(node, ast.FunctionDef):
+            assert node.returns is not None, f"{node.name} does not say what it returns"
+
+
+def test_arrows_between_modules_point_downwards() -> None:
+    floors = [
+        {"errors", "backend", "progress"}, {"layers", "downloads", "images"}, {"models"}, {"feature_maps"}, {"ascent"},
+        {"plotting"}, {"explorers"},
+    ]  # fmt: skip
+    floor = {module: number for number, modules in enumerate(floors) for module in modules}
+    for path in HELPERS:
+        if path.parent.name != "helpers" or path.stem == "__init__":
+            continue
+        for imported in re.findall(r"^(?:    )?from \.(\w+) import", path.read_text(), re.MULTILINE):
+            assert floor[imported] < floor[path.stem], f"{path.name} imports {imported}, which is not below it"
+
+
+def test_the_lock_satisfies_the_requirements() -> None:
+    """Every direct dependency is in the lock at a version that requirements.txt admits."""
+    from packaging.requirements import Requirement
+
+    locked = {}
+    for line in (ROOT / "requirements.lock").read_text().splitlines():
+        if found := re.match(r"([A-Za-z0-9._-]+)==([^ ;]+)", line):
+            locked[found[1].lower()] = found[2]
+    wanted = (ROOT / "requirements.txt").read_text().splitlines()
+    requirements = [Requirement(line.split(" #")[0]) for line in wanted if re.match(r"[a-z]", line)]
+    assert len(requirements) > 10
+    for requirement in requirements:
+        assert requirement.name in locked, f"run: make lock ({requirement.name} is missing)"
+        assert locked[requirement.name] in requirement.specifier, f"run: make lock ({requirement})"
+
+
+def test_ruff_is_content() -> None:
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run([sys.executable, "-m", "ruff", *command, "."], capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 0, done.stdout
