@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test test-all test-vgg16 test-variants notebooks lock
+.PHONY: help install lab test test-all test-vgg16 test-variants notebooks figures lock
 
 help:            ## list the targets
 	@awk -F ' *## ' '/^[a-z0-9-]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ test-variants: $(READY) ## the notebooks again: other terminal width, AVX2 only,
 
 notebooks: $(READY) ## write the notebooks from their scripts and execute them; ONE=05 for one of them
 	$(PY) tests/notebooks.py build $(ONE)
+
+figures: $(READY) ## draw the pictures of README.md
+	$(PY) tests/figures.py
 
 lock: $(READY)    ## derive requirements.lock from requirements.txt
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.txt -o requirements.lock

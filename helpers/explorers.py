@@ -159,6 +159,6 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
 
     layers = {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
     steps = widgets.IntSlider(
-        32, 1, 256, description="steps", layout=widgets.Layout(width="420px"), continuous_update=False
+        64, 1, 256, description="steps", layout=widgets.Layout(width="420px"), continuous_update=False
     )
     return Explorer("Filter explorer", layers, draw, list(layers)[len(layers) // 2], "filter", {"steps": steps})

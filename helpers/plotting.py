@@ -157,6 +157,7 @@ def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response:
     one_layer = len({picture.layer_name for picture in pictures}) == 1
     if one_layer:
         figure.suptitle(pictures[0].layer_name, fontsize=10)
+        figure.set_figheight(figure.get_figheight() + 0.25)
     for axis, picture in zip(axes, pictures, strict=False):
         if picture.silent:
             axis.text(0.5, 0.5, "silent", ha="center", va="center", transform=axis.transAxes, fontsize=9)

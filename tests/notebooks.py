@@ -1,7 +1,7 @@
 """Write the notebooks from their scripts and execute them, or measure their time and memory.
 
-    python tests/notebooks.py build [05]
-    python tests/notebooks.py measure [05]
+python tests/notebooks.py build [05]
+python tests/notebooks.py measure [05]
 """
 
 from __future__ import annotations
@@ -54,7 +54,11 @@ def _slide(cell: nbformat.NotebookNode) -> str:
 
 def execute(notebook: nbformat.NotebookNode) -> None:
     client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}, record_timing=False
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(NOTEBOOKS)}},
+        record_timing=False,
     )
     client.execute()
     notebook.metadata.pop("widgets", None)  # saved widget state doubles the size and is shown through a foreign server

@@ -44,7 +44,7 @@ def test_rule(rule, notebook: nbformat.NotebookNode) -> None:
 
 
 def answer(setup: dict, code: str, check: str) -> str:
-    """Run an answer and its check in a copy of the namespace that the set-up cell leaves; return what the check prints."""
+    """Run an answer and its check in a copy of the namespace that the set-up cell leaves; return what is printed."""
     printed = io.StringIO()
     namespace = dict(setup)
     exec(code, namespace)
@@ -59,7 +59,9 @@ def test_exercises_know_right_from_wrong(script: Path, notebook: nbformat.Notebo
     wrong_answers = runpy.run_path(str(WRONG_ANSWERS / script.name))["WRONG"]
     for number, parts in rules.exercises(notebook).items():
         assert answer(setup, parts["solution"], parts["check"]).startswith("Correct"), f"solution {number} is refused"
-        assert answer(setup, parts["stub"], parts["check"]).startswith("Not yet"), f"the stub of exercise {number} passes"
+        assert answer(setup, parts["stub"], parts["check"]).startswith("Not yet"), (
+            f"the stub of exercise {number} passes"
+        )
         assert len(wrong_answers[number]) >= 3, f"exercise {number} needs three wrong answers"
         said = []
         for code, word in wrong_answers[number]:

@@ -110,6 +110,15 @@ def test_the_lock_satisfies_the_requirements() -> None:
         assert locked[requirement.name] in requirement.specifier, f"run: make lock ({requirement})"
 
 
+def test_the_readmes_picture_shows_the_bundled_network() -> None:
+    from PIL import Image
+
+    from helpers.models import BUNDLED_SHA256
+
+    with Image.open(ROOT / "images" / "filters.png") as picture:
+        assert picture.text["weights"] == BUNDLED_SHA256, "run: make figures"
+
+
 def test_ruff_is_content() -> None:
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, "."], capture_output=True, text=True, cwd=ROOT)
