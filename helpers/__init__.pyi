@@ -1,3 +1,5 @@
+from .activations import feature_maps as feature_maps
+from .activations import strongest_patches as strongest_patches
 from .ascent import FilterImage as FilterImage
 from .ascent import visualize_filter as visualize_filter
 from .ascent import visualize_filters as visualize_filters
@@ -9,8 +11,6 @@ from .errors import LayerNotFound as LayerNotFound
 from .errors import WeightsUnavailable as WeightsUnavailable
 from .explorers import feature_map_explorer as feature_map_explorer
 from .explorers import filter_explorer as filter_explorer
-from .feature_maps import feature_maps as feature_maps
-from .feature_maps import strongest_patches as strongest_patches
 from .images import load_image as load_image
 from .images import sample_image as sample_image
 from .images import sample_names as sample_names

@@ -88,7 +88,7 @@ def _download(url: str, path: Path, file_hash: str | None) -> None:
         with part.open("wb") as file:
             _Transfer(url, file).wait(path.name)
         if not _is_right(part, file_hash):
-            raise ValueError("the file that came is not the right one" + (file_hash and ": its hash differs" or ""))
+            raise ValueError("the file that came is not the right one")
         os.replace(part, path)
 
 
@@ -96,11 +96,10 @@ class _Transfer(threading.Thread):
     """Bytes from an address to a file, in the background: who waits for them can stop waiting and close the file."""
 
     def __init__(self, url: str, file: BinaryIO) -> None:
-        super().__init__(
-            name=f"download of {url}", daemon=True
-        )  # a look-up that hangs must not keep Python from ending
+        super().__init__(name=f"download of {url}", daemon=True)  # a hanging look-up must not keep Python from ending
         self.url, self.file = url, file
-        self.total, self.done, self.last_byte = 0, 0, time.monotonic()
+        self.total: int | None = None  # not known before the server answers
+        self.done, self.last_byte = 0, time.monotonic()
         self.failure: Exception | None = None
 
     def run(self) -> None:
@@ -117,16 +116,19 @@ class _Transfer(threading.Thread):
     def wait(self, name: str) -> None:
         """Start, and return when all has come; raise when it failed, or when no byte comes any more."""
         self.start()
-        with progress_bar(desc=name, unit="B", unit_scale=True) as bar:
+        while self.is_alive() and self.total is None:
+            self._wait_a_moment()
+        with progress_bar(desc=name, total=self.total, unit="B", unit_scale=True) as bar:
             while self.is_alive():
-                if time.monotonic() - self.last_byte > SILENCE:
-                    raise TimeoutError(f"no byte for {SILENCE:g} seconds")
-                self.join(0.05)
-                if self.total and not bar.total:
-                    bar.reset(self.total)
+                self._wait_a_moment()
                 bar.update(self.done - bar.n)
         if self.failure:
             raise self.failure
+
+    def _wait_a_moment(self) -> None:
+        if time.monotonic() - self.last_byte > SILENCE:
+            raise TimeoutError(f"no byte for {SILENCE:g} seconds")
+        self.join(0.05)
 
 
 def _reason(error: Exception) -> str:

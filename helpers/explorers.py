@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +13,9 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
+from .activations import feature_maps
 from .ascent import visualize_filter
 from .backend import keras
-from .feature_maps import feature_maps
 from .images import sample_image
 from .layers import conv_layers, find_layer
 from .plotting import MAP_COLOURS, normalize, tile, to_png
@@ -83,13 +85,21 @@ class Explorer(widgets.VBox):
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         text = f"{self.title}: {len(self.channels)} layers, {self.layer.value} shown"
         return data | {"text/plain": text, "image/png": base64.b64encode(self.picture.value).decode()}, {
-            "image/png": {"alt": self.caption.value}
+            "image/png": {"alt": re.sub("<[^>]+>", "", self.caption.value)}
         }
 
 
 def _coloured(maps: np.ndarray) -> np.ndarray:
     """Maps in [0, 1] of any shape as RGB in viridis."""
     return matplotlib.colormaps[MAP_COLOURS](maps)[..., :3].astype(np.float32)
+
+
+def _reduced(maps: np.ndarray, height: int) -> np.ndarray:
+    """Means over whole blocks of maps (h, w, channels), so that about `height` rows remain."""
+    step = max(1, maps.shape[0] // height)
+    rows, columns, channels = maps.shape[0] // step, max(1, maps.shape[1] // step), maps.shape[2]
+    blocks = maps[: rows * step, : columns * step].reshape(rows, step, columns, -1, channels)
+    return blocks.mean(axis=(1, 3))
 
 
 def _scaled(image: np.ndarray, height: int, enlarge: Image.Resampling = Image.Resampling.NEAREST) -> np.ndarray:
@@ -123,9 +133,9 @@ def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) ->
     def draw(layer: str, channel: int) -> tuple[np.ndarray, str]:
         chosen = maps[layer][..., channel]
         if layer not in sheets:
-            step = max(1, chosen.shape[0] // 40)
-            small = np.moveaxis(normalize(maps[layer][::step, ::step]), -1, 0)
+            small = np.moveaxis(normalize(_reduced(maps[layer], 40)), -1, 0)
             sheets[layer] = np.pad(_coloured(small), ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=1)
+        columns = math.ceil(math.sqrt(len(sheets[layer]) * chosen.shape[0] / chosen.shape[1]))
         framed = sheets[layer].copy()
         framed[channel, [0, 1, -2, -1]] = framed[channel][:, [0, 1, -2, -1]] = FRAME
         share, strongest = (chosen > 0).mean(), chosen.max()
@@ -134,7 +144,7 @@ def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) ->
             f"responds on {share:.0%} of the picture, at most {strongest:.3g}. "
             "Left the photo, then the map (brighter is stronger), then all maps with the chosen one framed."
         )
-        return _side_by_side(photo, _coloured(normalize(chosen[..., None])[..., 0]), tile(framed, gap=0)), caption
+        return _side_by_side(photo, _coloured(normalize(chosen[..., None])[..., 0]), tile(framed, columns, gap=0)), caption
 
     layers = {name: maps[name].shape[-1] for name in maps}
     return Explorer("Feature map explorer", layers, draw, next(iter(layers)), "channel")

@@ -13,8 +13,8 @@ from PIL import Image
 if TYPE_CHECKING:
     import pandas
 
+    from .activations import Patch
     from .ascent import FilterImage
-    from .feature_maps import Patch
 
 WIDTH = 9.0  # inches; at 100 dots an inch a figure is as wide as a notebook's text
 MAP_COLOURS = "viridis"  # even in lightness and safe for the colour-blind: brighter is more
@@ -201,7 +201,7 @@ def plot_predictions(image: np.ndarray, predictions: pandas.DataFrame) -> Figure
     artists = bars.barh(predictions["class"], predictions["probability"], color="0.6")
     bars.bar_label(artists, [f" {value:.0%}" for value in predictions["probability"]], fontsize=9)
     bars.invert_yaxis()
-    bars.set(xlim=(0, 1.1), xlabel="probability")
+    bars.set(xlim=(0, 1.1), xticks=[0, 0.5, 1], xticklabels=["0", "50%", "100%"], xlabel="probability")
     bars.spines[["top", "right"]].set_visible(False)
     return figure
 

@@ -45,6 +45,12 @@ def test_every_declared_name_exists() -> None:
     assert python(code).stdout == "[] True\n"
 
 
+def test_no_module_hides_a_public_call() -> None:
+    """`helpers.x` must be the same whatever was imported before; a module of that name would take its place."""
+    names = set(python("import helpers; print(*helpers.__all__)").stdout.split())
+    assert not names & {path.stem for path in HELPERS}
+
+
 def code_lines(path: Path) -> tuple[int, dict[str, int]]:
     """Lines without docstrings, comments and blanks: of the file, and of each function."""
     text = path.read_text()
@@ -83,7 +89,7 @@ def test_public_functions_have_docstrings_and_type_hints(path: Path) -> None:
 
 def test_arrows_between_modules_point_downwards() -> None:
     floors = [
-        {"errors", "backend", "progress"}, {"layers", "downloads", "images"}, {"models"}, {"feature_maps"}, {"ascent"},
+        {"errors", "backend", "progress"}, {"layers", "downloads", "images"}, {"models"}, {"activations"}, {"ascent"},
         {"plotting"}, {"explorers"},
     ]  # fmt: skip
     floor = {module: number for number, modules in enumerate(floors) for module in modules}

@@ -1,0 +1,135 @@
+"""What a network has learned to multiply with: its kernels, and the stripes that each of them prefers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .backend import keras
+from .errors import LayerNotFound
+from .layers import conv_layers
+from .models import preprocess
+
+if TYPE_CHECKING:
+    import pandas
+
+FREQUENCIES = 64  # the kernel is padded with zeros to this size, so frequencies are 1 / 64 cycles per pixel apart
+RIVAL_POWER = 0.95  # a second pattern that reaches this share of the strongest ...
+RIVAL_TURN = 30  # ... and is turned by more than so many degrees, or is plain: the kernel prefers no orientation
+
+
+def get_kernels(model: keras.Model, layer_name: str) -> np.ndarray:
+    """The weights that a layer slides over its input, without the biases.
+
+    Parameters
+    ----------
+    model
+        Any Keras model.
+    layer_name
+        A layer with a four-dimensional kernel, such as a convolution. A separable one gives its depthwise kernels.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``(kernel height, kernel width, channels in, filters)``; a copy. The channels are in the network's own
+        order: the first layer of VGG16 reads blue, green, red. For a depthwise layer the last number is that of the
+        filters for each channel.
+
+    Raises
+    ------
+    LayerNotFound
+        If there is no such layer, or it has no such kernel; the message lists near matches or every convolution.
+    """
+    for layer in model.layers:
+        if layer.name == layer_name:
+            for weight in layer.weights:
+                if len(weight.shape) == 4:
+                    return np.array(weight, np.float32)
+    raise LayerNotFound(layer_name, conv_layers(model), model.name)
+
+
+def rgb_kernels(model: keras.Model) -> np.ndarray:
+    """The first convolution's kernels, as they act on a picture with RGB values in [0, 1].
+
+    The preprocessing that :func:`helpers.preprocess` applies, such as a change of the colours' order, is moved into
+    the weights.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`. Another Keras model is taken to read RGB in [0, 1].
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``(kernel height, kernel width, 3, filters)``; the channels are red, green, blue.
+
+    Raises
+    ------
+    LayerNotFound
+        If the network has no convolution.
+    ValueError
+        If the first convolution does not read three channels.
+    """
+    first = next(iter(conv_layers(model)), None)
+    kernels = get_kernels(model, first)
+    if kernels.shape[2] != 3:
+        raise ValueError(f"{first} reads {kernels.shape[2]} channels, not three colours.")
+    pixels = np.eye(3, dtype=np.float32)[None]  # a picture one pixel high: red, green, blue
+    change = np.asarray(preprocess(model, pixels) - preprocess(model, np.zeros_like(pixels)))[0, 0]
+    return np.einsum("rc,hwcf->hwrf", change, kernels).astype(np.float32)
+
+
+def preferred_gratings(kernels: np.ndarray) -> pandas.DataFrame:
+    """The grating (stripes whose brightness is a sine) that excites each kernel most, found by the Fourier transform.
+
+    Parameters
+    ----------
+    kernels
+        ``(kernel height, kernel width, channels in, filters)``, from :func:`rgb_kernels` or :func:`get_kernels`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each kernel. ``orientation``: of the stripes, in degrees in [0, 180), counter-clockwise; 0 is
+        horizontal, 45 rises to the right, 90 is vertical. NaN where a plain colour, or stripes turned by more than 30
+        degrees, do as well (95% of the power). ``frequency``: in cycles per pixel; 0 is a plain colour, 0.5 is one
+        pixel bright, one dark. ``selectivity``: the largest power divided by the mean power; 1 for a kernel with a
+        single weight, at most height times width.
+
+    Notes
+    -----
+    The squared length of the response to a grating of unit amplitude is the kernel's Fourier power at the grating's
+    frequency. Powers of the input channels are added: this is the response to the best mixture of channels.
+    """
+    import pandas
+
+    size = max(FREQUENCIES, *kernels.shape[:2])
+    power = (np.abs(np.fft.fft2(kernels, (size, size), axes=(0, 1))) ** 2).sum(axis=2)
+    steps = np.fft.fftfreq(size)
+    down, right = steps[:, None], steps[None]
+    frequency = np.hypot(down, right)
+    orientation = np.round(90 - np.degrees(np.arctan2(down, right)), 6) % 180
+    mirrored = np.round(90 + np.degrees(np.arctan2(down, right)), 6) % 180  # at 0.5 both signs are one frequency
+    mirrored = np.where((down == -0.5) | (right == -0.5), mirrored, orientation)
+    rows = []
+    for number in range(kernels.shape[3]):
+        own = power[..., number]
+        best = np.unravel_index(own.argmax(), own.shape)
+        turned = np.maximum(_angle(orientation, orientation[best]), _angle(mirrored, orientation[best])) > RIVAL_TURN
+        plain_or_turned = turned | (frequency == 0)
+        oriented = own[plain_or_turned].max() < RIVAL_POWER * own[best]
+        rows.append(
+            {
+                "orientation": orientation[best] if oriented else np.nan,
+                "frequency": frequency[best],
+                "selectivity": own[best] / own.mean() if own[best] else np.nan,
+            }
+        )
+    return pandas.DataFrame(rows).rename_axis("kernel")
+
+
+def _angle(first: np.ndarray, second: float) -> np.ndarray:
+    """Degrees between two orientations, 0 to 90."""
+    return np.abs((first - second + 90) % 180 - 90)
