@@ -19,6 +19,7 @@ from .errors import ImageError
 IMAGE_FOLDER = Path(__file__).resolve().parent.parent / "images"
 MAX_PIXELS = 50_000_000  # a phone's largest photos have 50 megapixels; as float32 RGB that is 600 MB
 MAX_BYTES = 100_000_000
+LONGEST_SIDE = 512  # pixels, of a picture whose size is not asked for
 MAX_SIDE = 8192
 MAX_SECONDS = 30
 
@@ -66,8 +67,10 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
         ``ipywidgets.FileUpload``, a PIL image, or an array ``(h, w)``, ``(h, w, 1)``, ``(h, w, 3)`` or ``(h, w, 4)``:
         whole numbers in 0 to 255, or floats in [0, 1].
     size
-        None keeps the size. A number gives a square picture, a pair ``(height, width)`` that rectangle: the largest
-        centred part of the right proportions is cut out and resampled, so nothing is squashed.
+        None keeps the size of an array, and of a picture up to 512 pixels on its longer side; a larger one is reduced
+        to that, because the feature maps of a phone's photo would not fit into memory. A number gives a square
+        picture, a pair ``(height, width)`` that rectangle: the largest centred part of the right proportions is cut
+        out and resampled, so nothing is squashed.
 
     Returns
     -------
@@ -92,11 +95,12 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a picture with an odd tag is a picture
-            image.load()
             image = _to_rgb(_upright(image))
     except Exception as error:
         raise ImageError(f"{name} is damaged and cannot be decoded: {error}.") from error
-    if shape is not None:
+    if shape is None:
+        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    else:
         image = ImageOps.fit(image, shape[::-1], Image.Resampling.LANCZOS)
     return np.asarray(image, np.float32) / 255
 
@@ -200,7 +204,7 @@ def _decode(data: bytes, name: str) -> Image.Image:
         raise ImageError(f"{name} is too large: the limit is {MAX_PIXELS:,} pixels. Make it smaller first.") from error
     except Exception as error:
         formats = "JPEG, PNG, GIF, WebP, TIFF, BMP"
-        raise ImageError(f"{name} is not a picture in a known format ({formats}).") from error
+        raise ImageError(f"{name} is not a picture in a known format ({formats}), or is damaged.") from error
 
 
 def _levels(source: Any, name: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -9,7 +10,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -18,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .backend import keras, tf
-from .downloads import watched_downloads
+from .downloads import keras_cache, watched_downloads
 from .errors import WeightsUnavailable
 from .layers import conv_layers
 
@@ -87,7 +88,7 @@ def load_model(
     except WeightsUnavailable as error:
         if chosen or weights != "pretrained":
             raise
-        note = f" (in place of vgg16: {str(error).split(' Download ')[0]})"
+        note = f" (in place of vgg16: {str(error).split('. Download ')[0]})"
         model = _build(BUNDLED, weights, include_top, input_shape)
     source = "random" if weights is None else Path(weights).name
     if weights == "pretrained" and model.name == BUNDLED:
@@ -118,12 +119,14 @@ def _build(name: str, weights: Any, include_top: bool, input_shape: tuple | None
     with warnings.catch_warnings(), mock.patch.object(module.imagenet_utils, "obtain_input_shape", remember):
         warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
         if weights == "pretrained":
-            with watched_downloads(lambda: f"about {build(None).count_params() * 4 / 1e6:.0f} MB"):
+            size = lambda: f"about {build(None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
+            with watched_downloads(size), _readable(f"A file in {keras_cache()}", name, OSError):
                 model = build("imagenet")
         else:
             model = build(None)
     if weights not in (None, "pretrained"):
-        _load_file(model, weights)
+        with _readable(f"{weights}", model.name, Exception):
+            model.load_weights(weights)
     model.network = Network(model.name, module.preprocess_input, facts["default_size"], _imagenet_labels)
     return model
 
@@ -138,12 +141,14 @@ def _constructors() -> dict[str, Callable[..., keras.Model]]:
     return {_plain(name): constructor for name, constructor in found.items()}
 
 
-def _load_file(model: keras.Model, path: str | os.PathLike) -> None:
+@contextlib.contextmanager
+def _readable(what: str, model_name: str, fault: type[Exception]) -> Iterator[None]:
+    """Turn what goes wrong while a file of weights is read into one clear exception."""
     try:
-        model.load_weights(path)
-    except Exception as error:
+        yield
+    except fault as error:
         reason = str(error).strip().splitlines()[0]
-        raise WeightsUnavailable(f"{path} cannot be read as weights of {model.name}: {reason}") from error
+        raise WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {reason}") from error
 
 
 def _bundled(weights: Any, include_top: bool, input_shape: tuple | None) -> keras.Model:
@@ -168,7 +173,8 @@ def _bundled(weights: Any, include_top: bool, input_shape: tuple | None) -> kera
             if layer.weights:
                 layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
     elif weights is not None:
-        _load_file(model, weights)
+        with _readable(f"{weights}", model.name, Exception):
+            model.load_weights(weights)
     preprocess_input = keras.applications.vgg16.preprocess_input
     model.network = Network(BUNDLED, preprocess_input, 64, lambda: [str(label) for label in arrays["labels"]])
     return model
@@ -176,11 +182,12 @@ def _bundled(weights: Any, include_top: bool, input_shape: tuple | None) -> kera
 
 @functools.cache
 def _bundled_arrays() -> dict[str, np.ndarray]:
-    data = BUNDLED_FILE.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
+    data = BUNDLED_FILE.read_bytes() if BUNDLED_FILE.is_file() else b""
+    digest = hashlib.sha256(data).hexdigest() if data else "missing"
     if digest != BUNDLED_SHA256:
         raise WeightsUnavailable(
-            f"{BUNDLED_FILE} is damaged: its SHA-256 is {digest}, not {BUNDLED_SHA256}. Restore it from the repository."
+            f"{BUNDLED_FILE} is missing or damaged: its SHA-256 is {digest}, not {BUNDLED_SHA256}. "
+            "Restore it from the repository."
         )
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         return dict(file)

@@ -1,13 +1,17 @@
 """Write the notebooks from their scripts and execute them, or measure their time and memory.
 
-python tests/notebooks.py build [05]
-python tests/notebooks.py measure [05]
+python tests/notebooks.py build [05]      notebooks/*.ipynb, from notebooks/py/*.py, executed with the bundled network
+python tests/notebooks.py measure [05]    time and peak memory under the present environment; the executed notebooks go
+                                          to test-results/
+python tests/notebooks.py student [05]    copies for a class, without solutions and outputs: a folder and a zip
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -18,6 +22,8 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
+RESULTS = ROOT / "test-results"
+SOLUTION = re.compile(r"<details>\s*<summary>Solution.*?</details>", re.DOTALL)
 MEMORY = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 
 
@@ -77,18 +83,44 @@ def build(prefix: str) -> None:
 
 def measure(prefix: str) -> None:
     """Run every notebook to its end under the present environment; print its time and its kernel's peak memory."""
-    print(f"{'notebook':28} {'seconds':>8} {'peak memory':>12}   CNN_MODEL={os.environ.get('CNN_MODEL')}")
+    network = os.environ.get("CNN_MODEL", "vgg16")
+    folder = RESULTS / network
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"{'notebook':28} {'seconds':>8} {'peak memory':>12}   {network}")
     for script in scripts(prefix):
         start, notebook = time.perf_counter(), from_script(script)
         notebook.cells.append(nbformat.v4.new_code_cell(MEMORY))
         execute(notebook)
-        kilobytes = int(notebook.cells[-1].outputs[0].text)
+        kilobytes = int(notebook.cells.pop().outputs[0].text)
+        nbformat.write(notebook, folder / notebook_of(script).name)
         print(f"{script.stem:28} {time.perf_counter() - start:8.0f} {kilobytes / 1024:9.0f} MB")
+
+
+def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """For a class: the solutions are cut out, the stubs and checks stay."""
+    for cell in notebook.cells:
+        cell.source = SOLUTION.sub("", cell.source).strip()
+    notebook.cells = [cell for cell in notebook.cells if cell.source]
+    return notebook
+
+
+def student(prefix: str) -> None:
+    """A folder that a student can unpack and start with `make lab`: all but solutions, outputs and tests."""
+    folder = RESULTS / "student"
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in ("helpers", "images"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements.lock", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "notebooks").mkdir()
+    for script in scripts(prefix):
+        nbformat.write(without_solutions(from_script(script)), folder / "notebooks" / notebook_of(script).name)
+    print(f"{folder.relative_to(ROOT)}/ and {Path(shutil.make_archive(str(folder), 'zip', folder)).relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("build", "measure"))
+    parser.add_argument("task", choices=("build", "measure", "student"))
     parser.add_argument("prefix", nargs="?", default="", help="beginning of the notebook's name, such as 05")
     arguments = parser.parse_args()
-    {"build": build, "measure": measure}[arguments.task](arguments.prefix)
+    {"build": build, "measure": measure, "student": student}[arguments.task](arguments.prefix)

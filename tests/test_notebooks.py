@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from tests import rules
-from tests.notebooks import from_script, notebook_of, scripts
+from tests.notebooks import execute, from_script, notebook_of, scripts, without_solutions
 
 SCRIPTS = scripts()
 WRONG_ANSWERS = Path(__file__).parent / "wrong_answers"
@@ -67,3 +67,19 @@ def test_exercises_know_right_from_wrong(script: Path, notebook: nbformat.Notebo
         for code, word in wrong_answers[number]:
             said.append(answer(setup, code, parts["check"]))
             assert said[-1].startswith("Not yet") and word in said[-1], f"exercise {number}: {code!r} got {said[-1]!r}"
+
+
+def test_student_copy_has_stubs_and_checks_but_no_solutions(script: Path) -> None:
+    """Its code cells are those that nbval runs in the full notebook."""
+    full, copy = from_script(script), without_solutions(from_script(script))
+    assert [cell.source for _, cell in rules.code_cells(copy)] == [cell.source for _, cell in rules.code_cells(full)]
+    for number, parts in rules.exercises(copy).items():
+        assert set(parts) == {"stub", "check"}, f"exercise {number}"
+        assert rules.exercises(full)[number]["solution"].strip() not in "".join(cell.source for cell in copy.cells)
+    assert not any(cell.get("outputs") for cell in copy.cells)
+
+
+def test_a_student_copy_runs() -> None:
+    copy = without_solutions(from_script(SCRIPTS[0]))
+    execute(copy)
+    assert not list(rules.not_executed(copy)) and not list(rules.unclean_output(copy))

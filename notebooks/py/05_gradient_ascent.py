@@ -48,9 +48,13 @@ print(f"One gradient has {np.prod(picture_shape):,} numbers: one for each pixel 
 # %%
 LAYER, FILTER = "block3_conv1", 5
 submodel = helpers.get_submodel(model, LAYER)
+print(f"{LAYER} gives {submodel.output_shape[-1]} feature maps; we climb the mean of number {FILTER}.")
+
+# %%
 noise = tf.random.stateless_uniform((1, 96, 96, 3), [SEED, 0], -10, 10)  # at most ten grey levels
 picture, responses = tf.Variable(0.5 + noise / 255), []
 
+# %%
 for _ in range(100):
     with tf.GradientTape() as tape:
         response = tf.reduce_mean(submodel(helpers.preprocess(model, picture))[..., FILTER])
@@ -59,6 +63,7 @@ for _ in range(100):
     picture.assign_add(10 / 255 * gradient)
     responses.append(float(response))
 
+# %%
 print(f"The response rose: {responses[-1] > responses[0]}")
 
 # %% [markdown]
@@ -79,24 +84,27 @@ def ten_points(history):
     return figure
 
 
-helpers.show(
-    ten_points(responses), f"Ten points of the climb by hand for {LAYER}, filter {FILTER}: the response rises."
-)
+# %%
+caption = f"Ten points of the climb by hand for {LAYER}, filter {FILTER}: the response rises, ever more slowly."
+helpers.show(ten_points(responses), caption)
 
 # %%
 final = picture.numpy()[0]
 stretched = (final - final.min()) / (final.max() - final.min())
-helpers.show(
-    helpers.plot_images({"as it is": final, "contrast stretched": stretched}, columns=2),
-    f"The picture of {LAYER}, filter {FILTER}, by hand: almost flat grey as it is, a texture once it is stretched.",
+caption = (
+    f"The picture of {LAYER}, filter {FILTER}, by hand: almost flat grey as it is, a texture once it is stretched."
 )
+helpers.show(helpers.plot_images({"as it is": final, "contrast stretched": stretched}, columns=2), caption)
+
+# %%
 moved = np.abs(final - 0.5).mean() * 255
 print(f"The mean pixel is {moved:.0f} grey levels away from mid-grey, of 127 possible.")
 
 # %% [markdown]
 # Many tutorials show only the stretched picture. It hides that the climb has hardly begun: a step of length 10 is
 # shared by 27,648 numbers.
-#
+
+# %% [markdown]
 # ## How does the helper do it?
 # `visualize_filter` takes a layer and a filter; without one it draws a filter at random. With `method="classroom"` it
 # runs the loop above.
@@ -104,21 +112,23 @@ print(f"The mean pixel is {moved:.0f} grey levels away from mid-grey, of 127 pos
 # %%
 result = helpers.visualize_filter(model, "block3_conv1", iters=100, method="classroom", seed=SEED)
 print(result)
-helpers.show(
-    helpers.plot_images({f"filter {result.f_index}, classroom recipe": result.image}, columns=3),
-    f"block3_conv1, filter {result.f_index}, drawn at random: a hundred classroom steps leave a faint texture on grey.",
-)
 
 # %% [markdown]
-# The default method is the mended recipe that the rest of this notebook builds up. A filter that does not exist gets a
-# clear answer:
+# The default method is the mended recipe, which the rest of this notebook builds up.
 
 # %%
-result = helpers.visualize_filter(model, "block3_conv1", result.f_index, iters=100, seed=SEED)
-helpers.show(
-    helpers.plot_images({f"filter {result.f_index}, mended recipe": result.image}, columns=3),
-    f"The same filter {result.f_index} of block3_conv1, mended recipe: the texture fills the picture in full contrast.",
+mended = helpers.visualize_filter(model, "block3_conv1", result.f_index, iters=100, seed=SEED)
+pair = {"classroom recipe": result.image, "mended recipe": mended.image}
+caption = (
+    f"Filter {result.f_index} of block3_conv1, drawn at random, a hundred steps each: a faint texture on grey with "
 )
+caption += "the classroom recipe, a texture in full contrast with the mended one."
+helpers.show(helpers.plot_images(pair, columns=2), caption)
+
+# %% [markdown]
+# A filter that does not exist gets a clear answer:
+
+# %%
 try:
     helpers.visualize_filter(model, "block3_conv1", 10**6)
 except helpers.FilterOutOfRange as error:
@@ -129,16 +139,14 @@ except helpers.FilterOutOfRange as error:
 # The classroom recipe, three filters in each convolution. Is every filter's own picture one that it responds to?
 
 # %%
-climbed = [
-    picture
-    for layer in helpers.conv_layers(model)
-    for picture in helpers.visualize_filters(model, layer, range(3), iters=40, method="classroom", seed=SEED)
-]
-helpers.show(
-    helpers.plot_filters(climbed, columns=9),
-    "Classroom recipe, three filters in each convolution: faint textures at first, nearly flat grey towards the end; "
-    "a tile marked silent belongs to a filter that does not respond to its own picture.",
-)
+climbed = []
+for layer in helpers.conv_layers(model):
+    climbed += helpers.visualize_filters(model, layer, range(3), iters=40, method="classroom", seed=SEED)
+
+# %%
+caption = "Classroom recipe, three filters in each convolution: faint textures at first, nearly flat grey towards the "
+caption += "end; a tile marked silent belongs to a filter that does not respond to its own picture."
+helpers.show(helpers.plot_filters(climbed, columns=9), caption)
 
 # %%
 depth = len(climbed) // 2
@@ -149,7 +157,8 @@ print(f"Some filters stay silent: {any(picture.silent for picture in climbed)}")
 # %% [markdown]
 # Two causes. A filter that is silent on noise sits behind a ReLU whose gradient is zero: there is no way up to follow.
 # And deep gradients are spread thinly over many pixels, so that steps of ten grey levels in all go nowhere.
-#
+
+# %% [markdown]
 # ## How is it mended?
 # One loop, four ingredients, the same four filters, a second and a half each. `climb` takes what is to be maximised,
 # where to start, how parameters become a picture, how they are updated, and how the picture is shaken.
@@ -160,6 +169,7 @@ after_relu = helpers.get_submodel(model, LAYER)
 before_relu = helpers.get_submodel(model, LAYER, before_activation=True)
 
 
+# %%
 def climb(submodel, parameters, to_rgb, update, shake=tf.identity):
     @tf.function
     def step():
@@ -185,10 +195,10 @@ def unit_step(parameters, gradient):
     parameters.assign_add(10 / 255 * gradient / (norm + 1e-8))
 
 
+# %%
 noise = 0.5 + tf.random.stateless_uniform(SHAPE, [SEED, 0], -10, 10) / 255
-pictures = {"0 classroom": climb(after_relu, tf.Variable(noise), lambda x: tf.clip_by_value(x, 0, 1), unit_step)}
-pictures["1 before ReLU"] = climb(before_relu, tf.Variable(noise), lambda x: tf.clip_by_value(x, 0, 1), unit_step)
-
+pictures = {"0 classroom": climb(after_relu, tf.Variable(noise), tf.identity, unit_step)}
+pictures["1 before ReLU"] = climb(before_relu, tf.Variable(noise), tf.identity, unit_step)
 
 # %% [markdown]
 # **2. Adam and a sigmoid.** Adam gives each parameter a step of its own size; the sigmoid keeps the picture between 0
@@ -201,6 +211,7 @@ def adam():
     return lambda parameters, gradient: optimizer.apply([-gradient], [parameters])
 
 
+# %%
 logits = tf.random.stateless_normal(SHAPE, [SEED, 0], stddev=0.1)
 pictures["2 Adam, sigmoid"] = climb(before_relu, tf.Variable(logits), tf.sigmoid, adam())
 
@@ -216,11 +227,13 @@ frequency = np.hypot(np.fft.fftfreq(96)[:, None], np.fft.rfftfreq(96)[None])
 scale = (96 / np.maximum(frequency, 1 / 96)).astype("float32")
 
 
+# %%
 def from_spectrum(spectrum):
     waves = tf.signal.irfft2d(tf.complex(spectrum[:, 0] * scale, spectrum[:, 1] * scale), [96, 96])
     return tf.sigmoid(tf.transpose(waves, [0, 2, 3, 1]) / 4 @ COLOUR_CORRELATION.T)
 
 
+# %%
 spectrum = tf.random.stateless_normal((4, 2, 3, 96, 49), [SEED, 0], stddev=0.01)
 pictures["3 Fourier"] = climb(before_relu, tf.Variable(spectrum), from_spectrum, adam())
 
@@ -229,16 +242,21 @@ pictures["3 Fourier"] = climb(before_relu, tf.Variable(spectrum), from_spectrum,
 # of pixels.
 
 # %%
-shaker = keras.Sequential(
-    [
-        keras.layers.RandomTranslation(0.1, 0.1, seed=SEED),
-        keras.layers.RandomRotation(10 / 360, seed=SEED),
-        keras.layers.RandomZoom(0.1, seed=SEED),
-    ]
-)
-pictures["4 shaken"] = climb(
-    before_relu, tf.Variable(spectrum), from_spectrum, adam(), lambda images: shaker(images, training=True)
-)
+shift = keras.layers.RandomTranslation(0.1, 0.1, seed=SEED)
+turn = keras.layers.RandomRotation(10 / 360, seed=SEED)
+zoom = keras.layers.RandomZoom(0.1, seed=SEED)
+shaker = keras.Sequential([shift, turn, zoom])
+
+
+# %%
+def shake(images):
+    return shaker(images, training=True)
+
+
+pictures["4 shaken"] = climb(before_relu, tf.Variable(spectrum), from_spectrum, adam(), shake)
+
+# %% [markdown]
+# Side by side, with the response that each picture really reaches, after the ReLU and unshaken:
 
 
 # %%
@@ -246,23 +264,28 @@ def reached(images, number):
     return float(tf.reduce_mean(after_relu(helpers.preprocess(model, images))[number, ..., FILTERS[number]]))
 
 
-tiles, better = {}, []
+# %%
+tiles = {}
 for number, f_index in enumerate(FILTERS):
     for name, images in pictures.items():
-        tiles[f"{name}\nfilter {f_index}: {reached(images, number):.1f}"] = images[number]
-    better.append(reached(pictures["3 Fourier"], number) > reached(pictures["0 classroom"], number))
+        tiles[f"{name}\nfilter {f_index}: {reached(images, number):.1f}"] = images[number].clip(0, 1)
 
-helpers.show(
-    helpers.plot_images(tiles, columns=5),
-    f"Four filters of {LAYER}, one in each row; columns are the recipes at equal time, with the response reached. Grey "
-    "in the first two, noisy dots with Adam, broad shapes with the Fourier spectrum, clean repeated parts once shaken.",
+# %%
+caption = (
+    f"Four filters of {LAYER}, one in each row; columns are the recipes at equal time, with the response reached. "
 )
+caption += "Grey in the first two, dots with Adam, broad shapes with Fourier, clean repeated parts once shaken."
+helpers.show(helpers.plot_images(tiles, columns=5), caption)
+
+# %%
+better = [reached(pictures["3 Fourier"], number) > reached(pictures["0 classroom"], number) for number in range(4)]
 print(f"The Fourier spectrum beats the classroom recipe for every filter: {all(better)}")
 
 # %% [markdown]
 # Shaking lowers the response and clears the picture. A high response alone is not the aim: fine noise that only this
 # network reacts to scores well and tells us nothing.
-#
+
+# %% [markdown]
 # ## From edges to textures to parts
 # `visualize_filters` has all four ingredients, computes only the chosen kernels, and climbs all pictures as one batch
 # in one compiled step. Eight filters of each block's last convolution:
@@ -275,18 +298,19 @@ notice = {
     4: "small parts repeated: eyes, scales, petals",
     5: "larger parts and hints of objects",
 }
+
+# %%
 for block, seen in notice.items():
     layer = [name for name in helpers.conv_layers(model) if name.startswith(f"block{block}_")][-1]
     made = helpers.visualize_filters(model, layer, range(8), iters=48, seed=SEED)
-    helpers.show(
-        helpers.plot_filters(made),
-        f"Block {block}, {layer}, eight filters by the mended recipe: in the bundled network look for {seen}.",
-    )
+    caption = f"Block {block}, {layer}, eight filters by the mended recipe: in the bundled network look for {seen}."
+    helpers.show(helpers.plot_filters(made), caption)
 
 # %% [markdown]
 # The shapes grow with the receptive field, and the deepest ones need several looks. They are what *this* network
 # learned from its photos; another network has other filters.
-#
+
+# %% [markdown]
 # ## Is the picture evidence?
 # A filter may respond to its own picture and still not be "about" it. A first check, by hand: the filter's mean
 # response to its own picture, beside its response to every bundled photo and to yours.
@@ -294,10 +318,12 @@ for block, seen in notice.items():
 # %%
 LAYER, FILTERS = "block4_conv3", range(8)
 made = helpers.visualize_filters(model, LAYER, FILTERS, iters=48, seed=SEED)
+by_own = np.array([picture.response for picture in made])
+
+# %%
 photos = np.stack([helpers.load_image(name, 96) for name in {*helpers.sample_names(), PHOTO}])
 maps = helpers.get_submodel(model, LAYER)(helpers.preprocess(model, photos))
 by_photo = tf.reduce_mean(maps, axis=[1, 2]).numpy()[:, : len(FILTERS)]
-by_own = np.array([picture.response for picture in made])
 wins = (by_own > by_photo.max(axis=0)).sum()
 print(f"{wins} of {len(made)} filters respond more to their own picture than to any photo.")
 
@@ -309,16 +335,19 @@ axis.plot(FILTERS, by_own, "D", color="black", label="its own picture")
 axis.set(xlabel=f"filter of {LAYER}", ylabel="mean response")
 axis.legend(*(part[-2:] for part in axis.get_legend_handles_labels()), frameon=False)
 axis.spines[["top", "right"]].set_visible(False)
-helpers.show(
-    figure,
-    f"Filters of {LAYER}: the black diamond, the response to its own picture, is far above the grey dots, the photos.",
+
+# %%
+caption = (
+    f"Filters of {LAYER}: the black diamond, the response to its own picture, lies far above the grey dots, photos."
 )
+helpers.show(figure, caption)
 
 # %% [markdown]
 # It is the strongest stimulus we found, not the only one. People predict a filter's responses better from natural
 # photos than from such pictures (Borowski et al. 2021), and a network can be built to show misleading ones (Geirhos
 # et al. 2023).
-#
+
+# %% [markdown]
 # ## Play
 # Choose a layer, a filter and the number of steps. A new layer takes a second longer: its step is compiled once.
 
@@ -327,6 +356,8 @@ helpers.filter_explorer(model)
 
 # %% [markdown]
 # ## Exercises
+
+# %% [markdown]
 # ### Exercise 1. How small is a step? (change one number)
 # The classroom step has length 10 in grey levels, over all 96 x 96 x 3 numbers together. How many grey levels does a
 # number move, as root mean square? Replace `None`.
@@ -354,7 +385,8 @@ else:
 # answer_1 = 10 / np.sqrt(96 * 96 * 3)
 # ```
 # </details>
-#
+
+# %% [markdown]
 # ### Exercise 2. One filter against another (write an objective)
 # Return, for a batch of feature maps `(n, h, w, channels)`, the mean of channel `a` minus half the mean of channel
 # `b`, one number for each picture.
@@ -389,7 +421,8 @@ else:
 #     return means[:, a] - 0.5 * means[:, b]
 # ```
 # </details>
-#
+
+# %% [markdown]
 # ### Exercise 3. A unit gradient for each picture (write it)
 # Divide each picture's gradient `(n, h, w, 3)` by its own l2 norm. A gradient of zeros must stay zeros.
 
@@ -426,7 +459,8 @@ else:
 #     return gradient / (norm + 1e-8)
 # ```
 # </details>
-#
+
+# %% [markdown]
 # ## Summary
 # Gradient ascent changes a picture so that one filter's response rises, while the weights stay fixed. The classroom
 # recipe moves a picture by a few grey levels and cannot wake a filter behind a silent ReLU. The response before the
@@ -434,10 +468,12 @@ else:
 #
 # Think about: Why does the step before the ReLU not change what a filter *reports*? Why do repeated parts fill the
 # picture rather than one large one? Would two filters with the same picture do the same in the network?
-#
+
+# %% [markdown]
 # ## Where next
 # Change `PHOTO` in 04_feature_maps and look for the photos' own patches that excite the filters you saw here.
-#
+
+# %% [markdown]
 # ## References
 # - Erhan, Bengio, Courville, Vincent: Visualizing Higher-Layer Features of a Deep Network. University of Montreal,
 #   2009.
