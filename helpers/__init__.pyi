@@ -11,9 +11,13 @@ from .errors import LayerNotFound as LayerNotFound
 from .errors import WeightsUnavailable as WeightsUnavailable
 from .explorers import feature_map_explorer as feature_map_explorer
 from .explorers import filter_explorer as filter_explorer
+from .explorers import kernel_explorer as kernel_explorer
 from .images import load_image as load_image
 from .images import sample_image as sample_image
 from .images import sample_names as sample_names
+from .kernels import get_kernels as get_kernels
+from .kernels import preferred_gratings as preferred_gratings
+from .kernels import rgb_kernels as rgb_kernels
 from .layers import conv_layers as conv_layers
 from .layers import get_submodel as get_submodel
 from .layers import layer_table as layer_table
@@ -24,6 +28,7 @@ from .plotting import plot_feature_maps as plot_feature_maps
 from .plotting import plot_filters as plot_filters
 from .plotting import plot_histories as plot_histories
 from .plotting import plot_images as plot_images
+from .plotting import plot_kernels as plot_kernels
 from .plotting import plot_patches as plot_patches
 from .plotting import plot_predictions as plot_predictions
 from .plotting import show as show

@@ -17,8 +17,9 @@ from .activations import feature_maps
 from .ascent import visualize_filter
 from .backend import keras
 from .images import sample_image
+from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers, find_layer
-from .plotting import MAP_COLOURS, normalize, tile, to_png
+from .plotting import MAP_COLOURS, SIGNED_COLOURS, normalize, signed, tile, to_png
 
 HEIGHT = 320  # pixels of the picture
 FRAME = (1.0, 0.0, 1.0)  # magenta does not occur in viridis
@@ -38,7 +39,7 @@ class Explorer(widgets.VBox):
     start
         The layer that is shown first.
     noun
-        What the second slider chooses: ``"channel"`` or ``"filter"``.
+        What the second slider chooses: ``"channel"``, ``"filter"`` or ``"kernel"``.
     extras
         Further controls by name; their values are passed to ``draw``.
     """
@@ -144,10 +145,62 @@ def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) ->
             f"responds on {share:.0%} of the picture, at most {strongest:.3g}. "
             "Left the photo, then the map (brighter is stronger), then all maps with the chosen one framed."
         )
-        return _side_by_side(photo, _coloured(normalize(chosen[..., None])[..., 0]), tile(framed, columns, gap=0)), caption
+        return _side_by_side(
+            photo, _coloured(normalize(chosen[..., None])[..., 0]), tile(framed, columns, gap=0)
+        ), caption
 
     layers = {name: maps[name].shape[-1] for name in maps}
     return Explorer("Feature map explorer", layers, draw, next(iter(layers)), "channel")
+
+
+def _signed_slices(kernel: np.ndarray) -> np.ndarray:
+    """Slices of a kernel ``(h, w, n)`` in [-1, 1] as RGB, nine pixels a weight, with a dot on the negative ones."""
+    slices = np.moveaxis(kernel, -1, 0).repeat(9, axis=1).repeat(9, axis=2)
+    coloured = matplotlib.colormaps[SIGNED_COLOURS]((slices + 1) / 2)[..., :3].astype(np.float32)
+    centres, weights = coloured[:, 4::9, 4::9], slices[:, 4::9, 4::9]
+    centres[weights < 0] = 0
+    centres[weights < -0.6] = 1
+    return coloured
+
+
+def kernel_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
+    """Sliders for layer and kernel: the kernel enlarged, the photo, and the feature map that the kernel makes of it.
+
+    The first layer's kernels are drawn in colour with zero as mid-grey; of a deeper one the nine slices with the
+    largest weights, red for positive weights, blue with a dot for negative ones.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`. Depthwise and separable convolutions are left out.
+    image
+        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
+    """
+    photo = sample_image("cat") if image is None else image
+    layers = {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
+    layers = {name: count for name, count in layers.items() if get_kernels(model, name).shape[3] == count}
+    maps: dict[str, np.ndarray] = {}
+
+    def draw(layer: str, number: int) -> tuple[np.ndarray, str]:
+        if layer not in maps:
+            maps.update(feature_maps(model, photo, layer))
+        kernel, chosen = get_kernels(model, layer)[..., number], maps[layer][..., number]
+        shape = " x ".join(str(side) for side in kernel.shape)
+        if layer == conv_layers(model)[0] and kernel.shape[2] == 3:
+            picture = 0.5 + signed(rgb_kernels(model)[..., number]) / 2
+            seen = "the kernel in colour (mid-grey is zero)"
+        else:
+            strongest = np.argsort(-np.abs(kernel).sum(axis=(0, 1)), kind="stable")[:9]
+            picture = tile(_signed_slices(signed(kernel[..., strongest])), 3, 6, 0.6)
+            channels = ", ".join(str(channel) for channel in strongest)
+            seen = f"its strongest slices (red positive, blue with a dot negative), which read channels {channels}"
+        caption = (
+            f"<b>{layer}, kernel {number}</b> of {layers[layer]}, {shape}: left {seen}, then the photo, then the map "
+            f"it makes of the photo (brighter is stronger), which is above zero on {(chosen > 0).mean():.0%} of it."
+        )
+        return _side_by_side(picture, photo, _coloured(normalize(chosen[..., None])[..., 0])), caption
+
+    return Explorer("Kernel explorer", layers, draw, next(iter(layers)), "kernel")
 
 
 def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:

@@ -106,7 +106,6 @@ def preferred_gratings(kernels: np.ndarray) -> pandas.DataFrame:
     import pandas
 
     size = max(FREQUENCIES, *kernels.shape[:2])
-    power = (np.abs(np.fft.fft2(kernels, (size, size), axes=(0, 1))) ** 2).sum(axis=2)
     steps = np.fft.fftfreq(size)
     down, right = steps[:, None], steps[None]
     frequency = np.hypot(down, right)
@@ -115,11 +114,10 @@ def preferred_gratings(kernels: np.ndarray) -> pandas.DataFrame:
     mirrored = np.where((down == -0.5) | (right == -0.5), mirrored, orientation)
     rows = []
     for number in range(kernels.shape[3]):
-        own = power[..., number]
+        own = (np.abs(np.fft.fft2(kernels[..., number], (size, size), axes=(0, 1))) ** 2).sum(axis=2)
         best = np.unravel_index(own.argmax(), own.shape)
         turned = np.maximum(_angle(orientation, orientation[best]), _angle(mirrored, orientation[best])) > RIVAL_TURN
-        plain_or_turned = turned | (frequency == 0)
-        oriented = own[plain_or_turned].max() < RIVAL_POWER * own[best]
+        oriented = own[turned | (frequency == 0)].max() < RIVAL_POWER * own[best]
         rows.append(
             {
                 "orientation": orientation[best] if oriented else np.nan,

@@ -68,6 +68,11 @@ def normalize(maps: np.ndarray) -> np.ndarray:
     return (maps - low) / np.where(high > low, high - low, 1)
 
 
+def signed(weights: np.ndarray) -> np.ndarray:
+    """Divide by the largest absolute value: [-1, 1] with zero kept; zeros stay zeros."""
+    return weights / (np.abs(weights).max() or 1)
+
+
 def _grid(count: int, columns: int, aspect: float, extra: float = 0.25) -> tuple[Figure, list]:
     """A figure with room for `count` pictures of that height / width and a title above each."""
     columns = min(columns, count)
@@ -189,6 +194,72 @@ def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
         axis.set_title(f"{patch.photo}\n{patch.response:.3g}", fontsize=8)
     if not patches:
         axes[0].text(0.5, 0.5, "no photo excites this channel", ha="center")
+    return figure
+
+
+def plot_kernels(
+    kernels: np.ndarray,
+    filters: Sequence[int] | None = None,
+    channels: Sequence[int] | None = None,
+    columns: int = 8,
+    titles: Sequence[str] | None = None,
+) -> Figure:
+    """Kernels as pictures: colour tiles where they read three channels, else one row of signed slices for each.
+
+    A colour tile shows ``0.5 + weight / (2 * largest absolute weight of the kernel)``, so mid-grey is zero. A signed
+    slice shows ``weight / largest absolute weight of the drawn row``: red is positive, blue with a dot negative.
+
+    Parameters
+    ----------
+    kernels
+        ``(kernel height, kernel width, channels in, filters)``, from :func:`helpers.rgb_kernels` (the channels are
+        red, green, blue) or :func:`helpers.get_kernels`.
+    filters
+        Which kernels; by default the first 64 as colour tiles, or the first 4 as rows of slices.
+    channels
+        Draw these input channels as signed slices. None: the first 16, unless there are three channels, which are
+        drawn as colours.
+    columns
+        Colour tiles in a row.
+    titles
+        A text for each kernel in place of its number.
+    """
+    in_colour = kernels.shape[2] == 3 and channels is None
+    filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else filters
+    titles = [f"kernel {number}" for number in filters] if titles is None else titles
+    if in_colour:
+        figure, axes = _grid(
+            len(filters),
+            columns,
+            kernels.shape[0] / kernels.shape[1],
+            0.25 + 0.15 * max(title.count("\n") for title in titles),
+        )
+        for axis, number, title in zip(axes, filters, titles, strict=False):
+            axis.imshow(0.5 + signed(kernels[..., number]) / 2)
+            axis.set_title(title, fontsize=8)
+        return figure
+    channels = range(min(kernels.shape[2], 16)) if channels is None else channels
+    rows = [np.moveaxis(signed(kernels[:, :, list(channels), number]), -1, 0) for number in filters]
+    return _signed_rows(rows, [str(channel) for channel in channels], titles)
+
+
+def _signed_rows(rows: Sequence[np.ndarray], columns: Sequence[str], titles: Sequence[str]) -> Figure:
+    """Each row ``(slices, h, w)`` in [-1, 1] below one another, with a dot on every negative weight."""
+    height, width = rows[0].shape[1:]
+    sheet = tile(np.concatenate(rows), len(columns), 1, np.nan)
+    figure = Figure(figsize=(WIDTH, WIDTH * 0.85 * sheet.shape[0] / sheet.shape[1] + 0.6), layout="constrained")
+    axis = figure.subplots()
+    artist = axis.imshow(sheet, cmap=SIGNED_COLOURS, vmin=-1, vmax=1, interpolation="nearest")
+    down, right = np.nonzero(sheet < 0)
+    shades = np.where(sheet[down, right] < -0.6, "white", "black")
+    axis.scatter(right, down, s=(130 / sheet.shape[1]) ** 2, c=shades, linewidths=0)
+    axis.set_facecolor("0.8")  # between the slices, whose zeros are white
+    axis.set_xticks(np.arange(len(columns)) * (width + 1) + (width - 1) / 2, columns, fontsize=8)
+    axis.set_yticks(np.arange(len(rows)) * (height + 1) + (height - 1) / 2, titles, fontsize=8)
+    axis.set_xlabel("input channel", fontsize=8)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    figure.colorbar(artist, ax=axis, shrink=0.8, label="weight / largest", ticks=[-1, 0, 1])
     return figure
 
 
