@@ -45,7 +45,7 @@ notebooks-vgg16: $(READY) ## run the notebooks with VGG16 and its ImageNet weigh
 student: $(READY) ## copies of the notebooks without solutions and outputs, for a class: a folder and a zip
 	$(PY) tests/notebooks.py student
 
-figures: $(READY) ## draw the pictures of README.md
+figures: $(READY) ## draw the pictures of README.md and the animation of 01
 	$(PY) tests/figures.py
 
 lock:             ## derive requirements.lock from requirements.txt; needs uv

@@ -42,6 +42,8 @@ class Explorer(widgets.VBox):
         What the second slider chooses: ``"channel"``, ``"filter"`` or ``"kernel"``.
     extras
         Further controls by name; their values are passed to ``draw``.
+    first
+        What the drop-down chooses.
     """
 
     def __init__(
@@ -52,10 +54,11 @@ class Explorer(widgets.VBox):
         start: str,
         noun: str,
         extras: dict[str, widgets.Widget] | None = None,
+        first: str = "layer",
     ) -> None:
-        self.title, self.channels, self.draw, self.extras = title, layers, draw, extras or {}
+        self.title, self.channels, self.draw, self.first, self.extras = title, layers, draw, first, extras or {}
         wide = widgets.Layout(width="420px")
-        self.layer = widgets.Dropdown(options=list(layers), value=start, description="layer", layout=wide)
+        self.layer = widgets.Dropdown(options=list(layers), value=start, description=first, layout=wide)
         self.channel = widgets.IntSlider(
             0, 0, layers[self.layer.value] - 1, description=noun, layout=wide, continuous_update=not self.extras
         )
@@ -84,7 +87,7 @@ class Explorer(widgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         bundle = super()._repr_mimebundle_(**kwargs)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
-        text = f"{self.title}: {len(self.channels)} layers, {self.layer.value} shown"
+        text = f"{self.title}: {len(self.channels)} {self.first}s, {self.layer.value} shown"
         return data | {"text/plain": text, "image/png": base64.b64encode(self.picture.value).decode()}, {
             "image/png": {"alt": re.sub("<[^>]+>", "", self.caption.value)}
         }

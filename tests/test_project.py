@@ -125,6 +125,24 @@ def test_the_readmes_picture_shows_the_bundled_network() -> None:
         assert picture.text["weights"] == BUNDLED_SHA256, "run: make figures"
 
 
+def test_the_animation_is_what_its_code_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image, ImageChops, ImageSequence
+
+    from tests import figures
+
+    stored, drawn = figures.ANIMATION, tmp_path / "drawn.gif"
+    monkeypatch.setattr(figures, "ANIMATION", drawn)
+    figures.draw_convolution()
+    with Image.open(stored) as one, Image.open(drawn) as two:
+        frames = [
+            (a.convert("RGB"), b.convert("RGB")) for a, b in zip(*map(ImageSequence.Iterator, (one, two)), strict=True)
+        ]
+    assert len(frames) > 5
+    for number, pair in enumerate(frames):
+        worst = max(high for _, high in ImageChops.difference(*pair).getextrema())
+        assert worst < 64, f"frame {number} differs; run: make figures"
+
+
 def test_ruff_is_content() -> None:
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, "."], capture_output=True, text=True, cwd=ROOT)

@@ -121,8 +121,8 @@ mended = helpers.visualize_filter(model, "block3_conv1", result.f_index, iters=1
 pair = {"classroom recipe": result.image, "mended recipe": mended.image}
 caption = (
     f"Filter {result.f_index} of block3_conv1, drawn at random, a hundred steps each: a faint texture on grey with "
+    "the classroom recipe, a texture in full contrast with the mended one."
 )
-caption += "the classroom recipe, a texture in full contrast with the mended one."
 helpers.show(helpers.plot_images(pair, columns=2), caption)
 
 # %% [markdown]
@@ -273,8 +273,8 @@ for number, f_index in enumerate(FILTERS):
 # %%
 caption = (
     f"Four filters of {LAYER}, one in each row; columns are the recipes at equal time, with the response reached. "
+    "Grey in the first two, dots with Adam, broad shapes with Fourier, clean repeated parts once shaken."
 )
-caption += "Grey in the first two, dots with Adam, broad shapes with Fourier, clean repeated parts once shaken."
 helpers.show(helpers.plot_images(tiles, columns=5), caption)
 
 # %%
