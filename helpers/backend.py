@@ -41,7 +41,7 @@ class _Deferred(types.ModuleType):
     """Stands for a module until one of its attributes is read."""
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute.startswith("__"):
+        if attribute.startswith("__") and attribute != "__version__":  # what tools ask of any module
             raise AttributeError(attribute)
         return getattr(_import(self.__name__), attribute)
 
