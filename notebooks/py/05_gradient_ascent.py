@@ -141,7 +141,7 @@ except helpers.FilterOutOfRange as error:
 # %%
 climbed = []
 for layer in helpers.conv_layers(model):
-    climbed += helpers.visualize_filters(model, layer, range(3), iters=30, method="classroom", seed=SEED)
+    climbed += helpers.visualize_filters(model, layer, range(3), iters=25, method="classroom", seed=SEED)
 
 # %%
 caption = "Classroom recipe, three filters in each convolution: faint textures at first, nearly flat grey towards the "
@@ -160,11 +160,11 @@ print(f"Some filters stay silent: {any(picture.silent for picture in climbed)}")
 
 # %% [markdown]
 # ## How is it mended?
-# One loop, four ingredients, the same four filters, about a second each. `climb` takes what is to be maximised,
+# One loop, four ingredients, the same four filters, one second each. `climb` takes what is to be maximised,
 # where to start, how parameters become a picture, how they are updated, and how the picture is shaken.
 
 # %%
-LAYER, FILTERS, SECONDS, SHAPE = "block4_conv3", [0, 1, 2, 3], 1.2, (4, 96, 96, 3)
+LAYER, FILTERS, SECONDS, SHAPE = "block4_conv3", [0, 1, 2, 3], 1.0, (4, 96, 96, 3)
 after_relu = helpers.get_submodel(model, LAYER)
 before_relu = helpers.get_submodel(model, LAYER, before_activation=True)
 
@@ -302,7 +302,7 @@ notice = {
 # %%
 for block, seen in notice.items():
     layer = [name for name in helpers.conv_layers(model) if name.startswith(f"block{block}_")][-1]
-    made = helpers.visualize_filters(model, layer, range(8), iters=40, seed=SEED)
+    made = helpers.visualize_filters(model, layer, range(8), iters=40, size=80, seed=SEED)
     caption = f"Block {block}, {layer}, eight filters by the mended recipe: in the bundled network look for {seen}."
     helpers.show(helpers.plot_filters(made), caption)
 
@@ -317,11 +317,11 @@ for block, seen in notice.items():
 
 # %%
 LAYER, FILTERS = "block4_conv3", range(8)
-made = helpers.visualize_filters(model, LAYER, FILTERS, iters=40, seed=SEED)
+made = helpers.visualize_filters(model, LAYER, FILTERS, iters=40, size=80, seed=SEED)
 by_own = np.array([picture.response for picture in made])
 
 # %%
-photos = np.stack([helpers.load_image(name, 96) for name in {*helpers.sample_names(), PHOTO}])
+photos = np.stack([helpers.load_image(name, 80) for name in {*helpers.sample_names(), PHOTO}])
 maps = helpers.get_submodel(model, LAYER)(helpers.preprocess(model, photos))
 by_photo = tf.reduce_mean(maps, axis=[1, 2]).numpy()[:, : len(FILTERS)]
 wins = (by_own > by_photo.max(axis=0)).sum()
