@@ -7,6 +7,7 @@ import io
 import runpy
 from pathlib import Path
 
+import matplotlib
 import nbformat
 import pytest
 
@@ -53,6 +54,7 @@ def answer(setup: dict, code: str, check: str) -> str:
     return printed.getvalue().strip()
 
 
+@matplotlib.rc_context()  # a set-up cell may change matplotlib's settings
 def test_exercises_know_right_from_wrong(script: Path, notebook: nbformat.NotebookNode) -> None:
     setup: dict = {}
     exec(rules.code_cells(notebook)[0][1].source, setup)
