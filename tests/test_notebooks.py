@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from tests import rules
-from tests.notebooks import execute, from_script, notebook_of, scripts, without_solutions
+from tests.notebooks import NOTEBOOKS, execute, from_script, notebook_of, scripts, without_solutions
 
 SCRIPTS = scripts()
 WRONG_ANSWERS = Path(__file__).parent / "wrong_answers"
@@ -29,8 +29,6 @@ def notebook(script: Path) -> nbformat.NotebookNode:
 
 
 def test_each_notebook_has_a_script() -> None:
-    from tests.notebooks import NOTEBOOKS
-
     assert SCRIPTS, "there are no notebooks"
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {path.stem for path in SCRIPTS}
 
@@ -85,3 +83,16 @@ def test_a_student_copy_runs() -> None:
     copy = without_solutions(from_script(SCRIPTS[0]))
     execute(copy)
     assert not list(rules.not_executed(copy)) and not list(rules.unclean_output(copy))
+
+
+def test_the_template_runs_and_keeps_the_rules() -> None:
+    template = from_script(NOTEBOOKS / "template.py")
+    execute(template)
+    for rule in rules.RULES:
+        if rule is not rules.size:  # it has too few words, on purpose
+            assert not list(rule(template)), rule.__name__
+    setup: dict = {}
+    exec(rules.code_cells(template)[0][1].source, setup)
+    for parts in rules.exercises(template).values():
+        assert answer(setup, parts["stub"], parts["check"]).startswith("Not yet")
+        assert answer(setup, parts["solution"], parts["check"]).startswith("Correct")

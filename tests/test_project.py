@@ -116,6 +116,45 @@ def test_the_lock_satisfies_the_requirements() -> None:
         assert locked[requirement.name] in requirement.specifier, f"run: make lock ({requirement})"
 
 
+def test_binder_installs_the_lock_and_fetches_the_weights() -> None:
+    """repo2docker renders the environment; nothing is built and no Docker is needed."""
+    command = [
+        sys.executable,
+        "-m",
+        "repo2docker",
+        "--no-build",
+        "--debug",
+        "--user-id",
+        "1000",
+        "--user-name",
+        "jovyan",
+    ]
+    done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True, cwd=ROOT)
+    rendered = done.stdout + done.stderr
+    assert done.returncode == 0, rendered[-2000:]
+    assert "python=3.11" in rendered
+    steps = ['pip install --no-cache-dir -r "binder/requirements.txt"', "RUN ./binder/postBuild"]
+    places = [rendered.find(step) for step in steps]
+    assert -1 not in places and places == sorted(places), dict(zip(steps, places, strict=True))
+    assert 'R2D_ENTRYPOINT="${REPO_DIR}/binder/start"' in rendered
+    assert (ROOT / "binder" / "requirements.txt").read_text().split() == ["-r", "../requirements.lock"]
+    assert 'exec "$@"' in (ROOT / "binder" / "start").read_text()
+
+
+def test_workflows_call_only_make() -> None:
+    import yaml
+
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        jobs = yaml.safe_load(path.read_text())["jobs"]
+        commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+        assert commands and all(
+            re.fullmatch(r"make [\w-]+|make \$\{\{ matrix.target \}\}", command) for command in commands
+        )
+        targets = set(re.findall(r"^([a-z0-9 -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        known = {name for group in targets for name in group.split()}
+        assert {command.split()[1] for command in commands} - {"${{"} <= known
+
+
 def test_the_readmes_picture_shows_the_bundled_network() -> None:
     from PIL import Image
 
