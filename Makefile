@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test test-all test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student figures lock
+.PHONY: help install lab test test-all test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student figures address lock
 
 help:            ## list the targets
 	@awk -F ' *## ' '/^[a-z0-9 -]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-24s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,10 @@ student: $(READY) ## copies of the notebooks without solutions and outputs, for 
 
 figures: $(READY) ## draw the pictures of README.md and the animation of 01
 	$(PY) tests/figures.py
+
+address:          ## copy the repository's address from pyproject.toml into README.md
+	@name=$$(sed -n 's#^Repository = "https://github.com/\(.*\)"#\1#p' pyproject.toml); \
+	sed -i.old -E "s#(mybinder.org/v2/gh/|github.com/|research.google.com/github/)[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]#\1$$name#g" README.md && rm README.md.old
 
 lock:             ## derive requirements.lock from requirements.txt; needs uv
 	uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.txt -o requirements.lock

@@ -155,6 +155,15 @@ def test_workflows_call_only_make() -> None:
         assert {command.split()[1] for command in commands} - {"${{"} <= known
 
 
+def test_the_readme_has_the_repositorys_address() -> None:
+    import tomllib
+
+    address = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+    name, readme = address.removeprefix("https://github.com/"), (ROOT / "README.md").read_text()
+    found = re.findall(r"(?:mybinder\.org/v2/gh|//github\.com|google\.com/github)/([\w.-]+/[\w.-]*[\w-])", readme)
+    assert len(found) == 4 and set(found) == {name}, "run: make address"
+
+
 def test_the_readmes_picture_shows_the_bundled_network() -> None:
     from PIL import Image
 
