@@ -136,5 +136,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke"
     if isinstance(error, requests.RequestException) and not isinstance(error, requests.HTTPError):
-        return f"no connection: {type(error).__name__}"
+        return "no connection"
     return str(error)
