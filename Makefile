@@ -13,7 +13,7 @@ help:            ## list the targets
 install: $(READY) ## set up .venv from requirements.lock, once
 
 lab: $(READY)     ## open JupyterLab on the notebooks
-	$(PY) -m jupyterlab --LabApp.news_url=None notebooks/00_start_here.ipynb
+	$(PY) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb --LabApp.news_url=None
 
 test: $(READY)    ## unit tests, notebook rules, and every notebook executed and compared
 	$(PY) -m pytest --nbval
