@@ -13,7 +13,7 @@ help:            ## list the targets
 install: $(READY) ## set up .venv from requirements.lock, once
 
 lab: $(READY)     ## open JupyterLab on the notebooks
-	$(PY) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb --LabApp.news_url=None
+	$(PY) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 test: $(READY)    ## unit tests, notebook rules, and every notebook executed and compared
 	$(PY) -m pytest --nbval
@@ -64,4 +64,6 @@ $(READY): requirements.lock pyproject.toml
 	  { [ -x $(PY) ] || uv venv --seed --python "$$(command -v $$found)" $(VENV); } && uv pip install --python $(VENV) -r requirements.lock; \
 	else \
 	  { [ -x $(PY) ] || $$found -m venv $(VENV); } && $(PY) -m pip install -r requirements.lock; fi
+	@mkdir -p $(VENV)/share/jupyter/lab/settings  # no pop-up about Jupyter's news
+	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' > $(VENV)/share/jupyter/lab/settings/overrides.json
 	@touch $(READY)

@@ -62,7 +62,9 @@ class Explorer(widgets.VBox):
         self.channel = widgets.IntSlider(
             0, 0, layers[self.layer.value] - 1, description=noun, layout=wide, continuous_update=not self.extras
         )
-        self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain", align_self="flex-start"))
+        self.picture = widgets.Image(
+            format="png", layout=widgets.Layout(max_width="100%", object_fit="contain", align_self="flex-start")
+        )
         self.caption = widgets.HTML()
         self.layer.observe(self._change_layer, "value")
         for control in (self.channel, *self.extras.values()):

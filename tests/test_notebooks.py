@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import runpy
 from pathlib import Path
 
@@ -96,3 +97,11 @@ def test_the_template_runs_and_keeps_the_rules() -> None:
     for parts in rules.exercises(template).values():
         assert answer(setup, parts["stub"], parts["check"]).startswith("Not yet")
         assert answer(setup, parts["solution"], parts["check"]).startswith("Correct")
+
+
+def test_the_tables_of_notebooks_are_complete_and_agree(script: Path, notebook: nbformat.NotebookNode) -> None:
+    """The title cell's minutes stand in README.md and in the start page, beside a link to the notebook."""
+    minutes = re.search(r"\*\*Time\*\*: (\d+) min", notebook.cells[0].source)[1]
+    row = re.compile(rf"^(?:# )?\| \[{script.stem}\]\(.*\) \| .+ \| {minutes} \|$", re.MULTILINE)
+    assert row.search((NOTEBOOKS.parent / "README.md").read_text())
+    assert script == SCRIPTS[0] or row.search(SCRIPTS[0].read_text())

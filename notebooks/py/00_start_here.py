@@ -102,7 +102,7 @@ helpers.show(helpers.plot_filters(made), caption)
 # ## Which notebooks are there?
 # | notebook | question | minutes |
 # |---|---|---|
-# | [01_cnn_basics](01_cnn_basics.ipynb) | What is a convolution, and how does it learn? | 60 |
+# | [01_cnn_basics](01_cnn_basics.ipynb) | What is a convolution, and how does it learn? | 45 |
 # | [02_pretrained_models](02_pretrained_models.ipynb) | What is VGG16 made of? What does a network say? | 40 |
 # | [03_kernels](03_kernels.ipynb) | What did it learn to multiply with? | 40 |
 # | [04_feature_maps](04_feature_maps.ipynb) | What does each layer make of a photo? | 40 |
