@@ -20,7 +20,7 @@ from .backend import keras
 from .errors import WeightsUnavailable
 from .progress import progress_bar
 
-SILENCE = 4.0  # seconds without a byte, name look-up included, after which a download is given up
+SILENCE = 3.5  # seconds without a byte, name look-up included, after which a download is given up: nobody waits five
 HDF5 = b"\x89HDF\r\n\x1a\n"  # what a file of weights begins with
 
 
@@ -57,7 +57,7 @@ def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) 
     Raises
     ------
     WeightsUnavailable
-        If no byte arrives for four seconds, the server refuses or the file is not the right one. Nothing half-written
+        If no byte arrives for 3.5 seconds, the server refuses or the file is not the right one. Nothing half-written
         is left behind. The message says which file to put where by hand.
     """
     try:
