@@ -19,7 +19,7 @@ from .backend import keras
 from .images import sample_image
 from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers, find_layer
-from .plotting import MAP_COLOURS, SIGNED_COLOURS, normalize, signed, tile, to_png
+from .plotting import MAP_COLOURS, SIGNED_COLOURS, block_means, normalize, signed, tile, to_png
 
 HEIGHT = 320  # pixels of the picture
 FRAME = (1.0, 0.0, 1.0)  # magenta does not occur in viridis
@@ -100,14 +100,6 @@ def _coloured(maps: np.ndarray) -> np.ndarray:
     return matplotlib.colormaps[MAP_COLOURS](maps)[..., :3].astype(np.float32)
 
 
-def _reduced(maps: np.ndarray, height: int) -> np.ndarray:
-    """Means over whole blocks of maps (h, w, channels), so that about `height` rows remain."""
-    step = max(1, maps.shape[0] // height)
-    rows, columns, channels = maps.shape[0] // step, max(1, maps.shape[1] // step), maps.shape[2]
-    blocks = maps[: rows * step, : columns * step].reshape(rows, step, columns, -1, channels)
-    return blocks.mean(axis=(1, 3))
-
-
 def _scaled(image: np.ndarray, height: int, enlarge: Image.Resampling = Image.Resampling.NEAREST) -> np.ndarray:
     """Enlarge or reduce to a height; a map is enlarged without smoothing, so that its units can be counted."""
     picture = Image.fromarray(np.round(image * 255).astype(np.uint8))
@@ -139,7 +131,7 @@ def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) ->
     def draw(layer: str, channel: int) -> tuple[np.ndarray, str]:
         chosen = maps[layer][..., channel]
         if layer not in sheets:
-            small = np.moveaxis(normalize(_reduced(maps[layer], 40)), -1, 0)
+            small = np.moveaxis(normalize(block_means(maps[layer], chosen.shape[0] // 40)), -1, 0)
             sheets[layer] = np.pad(_coloured(small), ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=1)
         columns = math.ceil(math.sqrt(len(sheets[layer]) * chosen.shape[0] / chosen.shape[1]))
         framed = sheets[layer].copy()

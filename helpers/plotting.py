@@ -62,6 +62,14 @@ def tile(images: Sequence[np.ndarray] | np.ndarray, columns: int = 8, gap: int =
     return sheet
 
 
+def block_means(maps: np.ndarray, step: int) -> np.ndarray:
+    """Float ``(h, w, channels)`` reduced to its means over whole blocks of step x step (at most a side)."""
+    step = max(1, min(step, *maps.shape[:2]))
+    rows, columns, channels = maps.shape[0] // step, maps.shape[1] // step, maps.shape[2]
+    blocks = maps[: rows * step, : columns * step].reshape(rows, step, columns, step, channels)
+    return blocks.mean(axis=(1, 3))
+
+
 def normalize(maps: np.ndarray) -> np.ndarray:
     """Stretch each channel of float ``(h, w, channels)`` to [0, 1]; a constant channel becomes 0."""
     low, high = maps.min(axis=(0, 1)), maps.max(axis=(0, 1))
@@ -122,19 +130,19 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
         At most so many channels, the first ones.
     """
     count = min(maps.shape[-1], limit)
-    drawn = maps[..., :count]
+    drawn = block_means(maps[..., :count], maps.shape[1] * columns // 1800)  # a screen shows no finer detail
     stretched = normalize(drawn) if each else drawn
     columns = min(columns, count)
-    gap = max(1, maps.shape[1] // 32)
+    gap = max(1, drawn.shape[1] // 32)
     sheet = tile(np.moveaxis(stretched, -1, 0), columns, gap, np.nan)
     figure = Figure(figsize=(WIDTH, WIDTH * sheet.shape[0] / sheet.shape[1] + 0.4), layout="constrained")
     axis = figure.subplots()
-    artist = axis.imshow(sheet, cmap=MAP_COLOURS, interpolation="antialiased" if maps.shape[1] > 64 else "nearest")
+    artist = axis.imshow(sheet, cmap=MAP_COLOURS, interpolation="antialiased" if drawn.shape[1] > 64 else "nearest")
     shown = f"all {count}" if count == maps.shape[-1] else f"the first {count} of {maps.shape[-1]}"
     axis.set_title(f"{title}: {shown} maps, {maps.shape[0]} x {maps.shape[1]}", fontsize=10)
     rows = range(-(-count // columns))
     axis.set_yticks(
-        [(row + 0.5) * (maps.shape[0] + gap) for row in rows], [str(row * columns) for row in rows], fontsize=8
+        [(row + 0.5) * (drawn.shape[0] + gap) for row in rows], [str(row * columns) for row in rows], fontsize=8
     )
     axis.set_ylabel("first channel in the row", fontsize=8)
     axis.set_xticks([])

@@ -23,6 +23,12 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 RESULTS = ROOT / "test-results"
+STUDENT_README = """# See what a CNN sees
+
+On Linux or macOS, with Python 3.11, 3.12 or 3.13: `make lab`. On Windows:
+`py -3.12 -m venv .venv`, `.venv\\Scripts\\python -m pip install -r requirements.lock`,
+`.venv\\Scripts\\python -m jupyterlab --notebook-dir=.`, then open the folder `notebooks`. Begin with 00_start_here.
+"""
 SOLUTION = re.compile(r"<details>\s*<summary>Solution.*?</details>", re.DOTALL)
 MEMORY = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 
@@ -111,8 +117,9 @@ def student(prefix: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("helpers", "images"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements.lock", "README.md", "LICENSE"):
+    for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements.lock", "LICENSE"):
         shutil.copy(ROOT / name, folder)
+    (folder / "README.md").write_text(STUDENT_README)
     (folder / "notebooks").mkdir()
     for script in scripts(prefix):
         nbformat.write(without_solutions(from_script(script)), folder / "notebooks" / notebook_of(script).name)

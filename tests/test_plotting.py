@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from PIL import Image
 
 import helpers
-from helpers.plotting import normalize, tile, to_png
+from helpers.plotting import block_means, normalize, tile, to_png
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,18 @@ def test_tile_puts_each_picture_in_its_place() -> None:
         top, left = place // 2 * 3, place % 2 * 4
         np.testing.assert_array_equal(sheet[top : top + 2, left : left + 3], images[place])
     assert (sheet == -1).sum() == 8 * 7 - 5 * 6
+
+
+def test_block_means_average_whole_blocks() -> None:
+    maps = np.arange(5 * 4, dtype=float).reshape(5, 4, 1)
+    np.testing.assert_array_equal(block_means(maps, 2)[..., 0], [[2.5, 4.5], [10.5, 12.5]])
+    assert block_means(maps, 0).shape == (5, 4, 1) and block_means(maps, 9).shape == (1, 1, 1)
+
+
+def test_a_sheet_of_large_maps_stays_small() -> None:
+    """A screen shows about a hundred pixels of each tile; 64 maps of 300 x 451 would otherwise take 600 MB to draw."""
+    figure = helpers.plot_feature_maps(np.ones((300, 451, 64), np.float32), "large")
+    assert figure.axes[0].images[0].get_array().size < 3_000_000
 
 
 def test_normalize_stretches_each_channel() -> None:

@@ -8,7 +8,7 @@
 #
 # **Before this**: nothing; some Python helps. **Time**: 15 min. **Network**: printed by the next cell.
 #
-# Run a cell with Shift + Enter. The cells after the first need only the first one, so you may jump.
+# Run a cell with Shift + Enter. Run the set-up cell below first; after it you may jump to any section.
 
 # %%
 from importlib.metadata import version
@@ -37,7 +37,8 @@ for package in ("keras", "numpy", "matplotlib", "pandas", "ipywidgets", "jupyter
         print(f"{package:12} missing")
 
 # %% [markdown]
-# VGG16's weights, 59 MB, come from Keras' cache or are downloaded once. This network is part of the package:
+# VGG16's weights, 59 MB, come from Keras' cache or are downloaded once. Are they in the cache, and which network are
+# you looking into?
 
 # %%
 weights = sorted(file.name for file in keras_cache().glob("vgg16_weights*notop.h5"))
@@ -47,7 +48,7 @@ print("You are looking into:", model.name)
 # %% [markdown]
 # | what you see | what to do |
 # |---|---|
-# | a package is missing | close JupyterLab, run `make lab` again in the folder of this course |
+# | a package is missing | close JupyterLab, delete the folder `.venv`, run `make lab` |
 # | the network is `mini_vgg16`, and you are online | run the first cell again; a firewall may be in the way |
 # | it still is `mini_vgg16` | go on: every notebook works with it |
 # | `WeightsUnavailable` | it names a file, its address and a folder: put the file there by hand |

@@ -7,12 +7,8 @@
 # - Compute a receptive field, a max pooling and a prediction by hand; compare each with the network's own.
 # - See what happens when a network is fed other numbers than it was trained on.
 #
-# **Before this**: you know what a convolution, a kernel and a feature map are.
-#
-# **Time**: 40 minutes.
-#
-# **Network**: the one that `load_model` prints below. Pre-trained: its kernels, learned from labelled photos, are
-# loaded from a file.
+# **Before this**: [01](01_cnn_basics.ipynb) (convolution, kernel, feature map). **Time**: 40 min. **Network**:
+# printed by the next cell. It is *pre-trained*: its kernels, learned from labelled photos, are loaded from a file.
 
 # %%
 import matplotlib.pyplot as plt

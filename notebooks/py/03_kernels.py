@@ -6,7 +6,7 @@
 # - find the stripes that each first-layer kernel prefers, by its Fourier transform, and check them on the network;
 # - see why a deeper kernel cannot be read as a picture.
 #
-# **Before this**: 02 (layers). **Time**: 40 min. **Network**: printed by the next cell.
+# **Before this**: [02](02_pretrained_models.ipynb) (layers). **Time**: 40 min. **Network**: printed by the next cell.
 
 # %%
 import matplotlib.pyplot as plt

@@ -6,7 +6,7 @@
 # - measure what ReLU removes, what colour scales hide, and how detail, brightness and sparsity change with depth;
 # - find the patches of photos that excite a channel most.
 #
-# **Before this**: 02 (layers). **Time**: 40 min. **Network**: printed by the next cell.
+# **Before this**: [02](02_pretrained_models.ipynb) (layers). **Time**: 40 min. **Network**: printed by the next cell.
 
 # %%
 import matplotlib.pyplot as plt
@@ -117,17 +117,17 @@ helpers.show(figure, caption)
 
 
 # %%
-def shares(names):
-    before = helpers.feature_maps(model, photo, names, before_activation=True)
-    after = helpers.feature_maps(model, photo, names)
-    rectified = [np.allclose(np.maximum(before[name], 0), after[name], atol=1e-4) for name in names]
-    print("after = max(before, 0) in every layer:", all(rectified))
-    return {name: ((before[name] < 0).mean(), (after[name] == 0).mean()) for name in names}
+def shares(name):
+    before = helpers.feature_maps(model, photo, name, before_activation=True)[name]
+    after = helpers.feature_maps(model, photo, name)[name]
+    return (before < 0).mean(), (after == 0).mean(), np.allclose(np.maximum(before, 0), after, atol=1e-4)
 
 
 # %%
 names = table.index[table["type"].isin(["Conv2D", "MaxPooling2D"])].tolist()
-pd.DataFrame(shares(names), index=["negative before ReLU", "zero after"]).T.map("{:.0%}".format)
+found = pd.DataFrame(map(shares, names), names, ["negative before ReLU", "zero after", "rectified"])
+print("after = max(before, 0) in every layer:", found.pop("rectified").all())
+found.map("{:.0%}".format)
 
 # %% [markdown]
 # Whatever was negative is zero afterwards, and nothing else. A pooling has no ReLU: its input is already rectified.
@@ -288,7 +288,7 @@ untrained = helpers.load_model(model.name, weights=None)
 names = table.index[table["type"].isin(["Conv2D", "MaxPooling2D"])].tolist()
 zeros = pd.DataFrame(index=names)
 for label, network in {"this network": model, "random weights": untrained}.items():
-    zeros[label] = [(maps == 0).mean() for maps in helpers.feature_maps(network, photo, names).values()]
+    zeros[label] = [(helpers.feature_maps(network, photo, name)[name] == 0).mean() for name in names]
 
 # %%
 axis = zeros.plot.bar(rot=60, color=["0.35", "white"], edgecolor="black", width=0.8, ylim=(0, 1))
@@ -334,7 +334,7 @@ helpers.show(figure, caption)
 # response.
 
 # %%
-photos = {name: helpers.sample_image(name) for name in helpers.sample_names()}
+photos = {name: helpers.sample_image(name, (300, 450)) for name in helpers.sample_names()}
 layers = stage_ends[1:4]
 peaks = {layer: [] for layer in layers}
 for image in photos.values():

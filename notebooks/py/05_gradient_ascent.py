@@ -3,10 +3,11 @@
 #
 # **Goals**
 # - write gradient ascent on a picture by hand, in ten lines;
-# - see why the classroom recipe leaves many filters grey, and mend it one ingredient at a time;
+# - see why the loop that most tutorials teach leaves many filters grey, and mend it one ingredient at a time;
 # - read a grid of filters, from edges to textures to parts, and check it against photos.
 #
-# **Before this**: 02 (layers) and 04 (feature maps). **Time**: 45 min. **Network**: printed by the next cell.
+# **Before this**: [02](02_pretrained_models.ipynb) (layers), [04](04_feature_maps.ipynb) (feature maps). **Time**: 45
+# min. **Network**: printed by the next cell.
 
 # %%
 import time
