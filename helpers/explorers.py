@@ -125,10 +125,12 @@ def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) ->
         float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
     """
     photo = sample_image("cat") if image is None else image
-    maps = feature_maps(model, photo)
+    maps: dict[str, np.ndarray] = {}  # of the layers that were looked at: all of VGG16's take 150 MB
     sheets: dict[str, np.ndarray] = {}
 
     def draw(layer: str, channel: int) -> tuple[np.ndarray, str]:
+        if layer not in maps:
+            maps.update(feature_maps(model, photo, layer))
         chosen = maps[layer][..., channel]
         if layer not in sheets:
             small = np.moveaxis(normalize(block_means(maps[layer], chosen.shape[0] // 40)), -1, 0)
@@ -146,7 +148,7 @@ def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) ->
             photo, _coloured(normalize(chosen[..., None])[..., 0]), tile(framed, columns, gap=0)
         ), caption
 
-    layers = {name: maps[name].shape[-1] for name in maps}
+    layers = {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
     return Explorer("Feature map explorer", layers, draw, next(iter(layers)), "channel")
 
 

@@ -334,7 +334,7 @@ helpers.show(figure, caption)
 # response.
 
 # %%
-photos = {name: helpers.sample_image(name, (300, 450)) for name in helpers.sample_names()}
+photos = {name: helpers.sample_image(name, photo.shape[:2]) for name in helpers.sample_names()}
 layers = stage_ends[1:4]
 peaks = {layer: [] for layer in layers}
 for image in photos.values():
