@@ -73,6 +73,7 @@ def execute(notebook: nbformat.NotebookNode) -> None:
         record_timing=False,
     )
     client.execute()
+    notebook.metadata.language_info = {"name": "python"}  # no release: the stored notebook is the same everywhere
     notebook.metadata.pop("widgets", None)  # saved widget state doubles the size and is shown through a foreign server
 
 
