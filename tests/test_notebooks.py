@@ -101,7 +101,7 @@ def test_the_template_runs_and_keeps_the_rules() -> None:
 
 def test_the_tables_of_notebooks_are_complete_and_agree(script: Path, notebook: nbformat.NotebookNode) -> None:
     """The title cell's minutes stand in README.md and in the start page, beside a link to the notebook."""
-    minutes = re.search(r"\*\*Time\*\*:\s+(\d+) min", notebook.cells[0].source)[1]
+    minutes = re.search(r"\*\*Time\*\*:\s+(\d+)\s+min", notebook.cells[0].source)[1]
     row = re.compile(rf"^(?:# )?\| \[{script.stem}\]\(.*\) \| .+ \| {minutes} \|$", re.MULTILINE)
     assert row.search((NOTEBOOKS.parent / "README.md").read_text())
     assert script == SCRIPTS[0] or row.search(SCRIPTS[0].read_text())
