@@ -26,7 +26,6 @@ from .models import predict as predict
 from .models import preprocess as preprocess
 from .plotting import plot_feature_maps as plot_feature_maps
 from .plotting import plot_filters as plot_filters
-from .plotting import plot_histories as plot_histories
 from .plotting import plot_images as plot_images
 from .plotting import plot_kernels as plot_kernels
 from .plotting import plot_patches as plot_patches

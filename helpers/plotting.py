@@ -182,18 +182,6 @@ def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response:
     return figure
 
 
-def plot_histories(pictures: Mapping[str, FilterImage]) -> Figure:
-    """What gradient ascent climbed, step by step, one line for each picture, told apart by line style and label."""
-    figure = Figure(figsize=(WIDTH * 0.7, 3.2), layout="constrained")
-    axis = figure.subplots()
-    for number, (name, picture) in enumerate(pictures.items()):
-        axis.plot(picture.history, label=name, linestyle=["-", "--", ":", "-."][number % 4], color=f"C{number}")
-    axis.set(xlabel="step", ylabel="mean response of the filter")
-    axis.legend(frameon=False)
-    axis.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
 def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
     """Patches of photos that excite a channel, strongest first, each under its photo's name."""
     figure, axes = _grid(max(len(patches), 1), columns, 1.0, 0.4)

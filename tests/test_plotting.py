@@ -95,16 +95,13 @@ def test_a_silent_filter_is_called_silent() -> None:
     np.testing.assert_array_equal(alive.images[0].get_array(), grey)
 
 
-def test_figures_of_predictions_patches_and_histories() -> None:
+def test_figures_of_predictions_and_patches() -> None:
     model, photo = helpers.load_model("mini_vgg16", include_top=True), helpers.sample_image("coffee", 64)
     bars = helpers.plot_predictions(photo, helpers.predict(model, photo, top=3)).axes[1]
     assert len(bars.patches) == 3 and bars.patches[0].get_width() > bars.patches[1].get_width()
     patches = helpers.strongest_patches(model, "block1_conv2", 0, {"coffee": photo}, count=3)
     assert [axis.get_title().split("\n")[0] for axis in helpers.plot_patches(patches).axes] == ["coffee"] * 3
     assert "no photo" in helpers.plot_patches([]).axes[0].texts[0].get_text()
-    climbed = helpers.visualize_filter(model, "block1_conv1", 0, iters=3, size=16)
-    line = helpers.plot_histories({"one": climbed}).axes[0].lines[0]
-    np.testing.assert_array_equal(line.get_ydata(), climbed.history)
 
 
 def test_feature_map_explorer_follows_its_controls() -> None:
