@@ -19,7 +19,7 @@ from .errors import ImageError
 IMAGE_FOLDER = Path(__file__).resolve().parent.parent / "images"
 MAX_PIXELS = 50_000_000  # a phone's largest photos have 50 megapixels; as float32 RGB that is 600 MB
 MAX_BYTES = 100_000_000
-LONGEST_SIDE = 512  # pixels, of a picture whose size is not asked for
+LONGEST_SIDE = 384  # pixels, of a picture whose size is not asked for
 MAX_SIDE = 8192
 MAX_SECONDS = 30
 
@@ -67,7 +67,7 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
         ``ipywidgets.FileUpload``, a PIL image, or an array ``(h, w)``, ``(h, w, 1)``, ``(h, w, 3)`` or ``(h, w, 4)``:
         whole numbers in 0 to 255, or floats in [0, 1].
     size
-        None keeps the size of an array, and of a picture up to 512 pixels on its longer side; a larger one is reduced
+        None keeps the size of an array, and of a picture up to 384 pixels on its longer side; a larger one is reduced
         to that, because the feature maps of a phone's photo would not fit into memory. A number gives a square
         picture, a pair ``(height, width)`` that rectangle: the largest centred part of the right proportions is cut
         out and resampled, so nothing is squashed.

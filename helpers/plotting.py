@@ -130,7 +130,7 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
         At most so many channels, the first ones.
     """
     count = min(maps.shape[-1], limit)
-    drawn = block_means(maps[..., :count], maps.shape[1] * columns // 1800)  # a screen shows no finer detail
+    drawn = block_means(maps[..., :count], -(-maps.shape[1] * columns // 1800))  # a screen shows no finer detail
     stretched = normalize(drawn) if each else drawn
     columns = min(columns, count)
     gap = max(1, drawn.shape[1] // 32)

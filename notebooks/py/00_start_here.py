@@ -129,7 +129,7 @@ upload
 # %%
 own = helpers.load_image(upload.value) if upload.value else helpers.load_image(PHOTO)
 caption = (
-    "The photo that you uploaded, or else the one that PHOTO names, as every notebook gets it: at most 512 pixels."
+    "The photo that you uploaded, or else the one that PHOTO names, as every notebook gets it: at most 384 pixels."
 )
 helpers.show(helpers.plot_images({f"{own.shape[0]} x {own.shape[1]} pixels": own}), caption)
 

@@ -240,7 +240,7 @@ helpers.show(axis.figure, caption)
 # %%
 keras.utils.set_random_seed(SEED)
 untrained = helpers.load_model(model.name, weights=None)
-batch = np.stack([helpers.sample_image(name, 160) for name in helpers.sample_names()])
+batch = np.stack([helpers.sample_image(name, 128) for name in helpers.sample_names()])
 
 # %% [markdown]
 # A photo is described by the mean of each channel. The measure is the distance from a photo to its darker copy,
@@ -454,7 +454,7 @@ def own_channel(means, name):
     return 0
 
 
-layer, photos = stage_ends[-2], {name: helpers.sample_image(name) for name in helpers.sample_names()}
+layer, photos = stage_ends[-2], {name: helpers.sample_image(name, 224) for name in helpers.sample_names()}
 means = {name: helpers.feature_maps(model, image, layer)[layer].mean(axis=(0, 1)) for name, image in photos.items()}
 print(f"{layer}: the channel of the cat is {own_channel(means, 'cat')}")
 
