@@ -40,6 +40,7 @@ class Network:
     preprocess_input: Callable[[Any], Any]  # RGB in 0 to 255 -> what the first layer was trained on
     default_size: int  # pixels
     labels: Callable[[], list[str]]
+    statistics: Callable[[], dict[str, np.ndarray]] | None = None  # how its filters respond to natural pictures
 
 
 def load_model(
@@ -176,8 +177,16 @@ def _bundled(weights: Any, include_top: bool, input_shape: tuple | None) -> kera
         with _readable(f"{weights}", model.name, Exception):
             model.load_weights(weights)
     preprocess_input = keras.applications.vgg16.preprocess_input
-    model.network = Network(BUNDLED, preprocess_input, 64, lambda: [str(label) for label in arrays["labels"]])
+    statistics = _bundled_statistics if weights == "pretrained" else None
+    labels = [str(label) for label in arrays["labels"]]
+    model.network = Network(BUNDLED, preprocess_input, 64, lambda: labels, statistics)
     return model
+
+
+@functools.cache
+def _bundled_statistics() -> dict[str, np.ndarray]:
+    with np.load(BUNDLED_FILE.with_name("statistics.npz"), allow_pickle=False) as file:
+        return dict(file)
 
 
 @functools.cache

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas
 
     from .activations import Patch
-    from .ascent import FilterImage
 
 WIDTH = 9.0  # inches; at 100 dots an inch a figure is as wide as a notebook's text
 MAP_COLOURS = "viridis"  # even in lightness and safe for the colour-blind: brighter is more
@@ -36,16 +35,22 @@ def show(figure: Figure, caption: str) -> None:
     ValueError
         If the caption is shorter: someone who cannot see the picture relies on it.
     """
-    from IPython.display import display
     from matplotlib import pyplot
 
-    if len(caption) < 40:
-        raise ValueError(f"The caption {caption!r} is too short: say in at least 40 characters what is seen.")
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100, facecolor="white", bbox_inches="tight", metadata={"Software": None})
     pyplot.close(figure)
+    show_png(file.getvalue(), caption)
+
+
+def show_png(data: bytes, caption: str) -> None:
+    """Display the bytes of a PNG, animated or not, as :func:`show` displays a figure; same parameters and errors."""
+    from IPython.display import display
+
+    if len(caption) < 40:
+        raise ValueError(f"The caption {caption!r} is too short: say in at least 40 characters what is seen.")
     text = {"text/plain": caption}
-    display({"image/png": file.getvalue()} | text, metadata={"image/png": {"alt": caption}}, raw=True)
+    display({"image/png": data} | text, metadata={"image/png": {"alt": caption}}, raw=True)
     display({"text/markdown": f"*{caption}*"} | text, raw=True)
 
 
@@ -81,7 +86,7 @@ def signed(weights: np.ndarray) -> np.ndarray:
     return weights / (np.abs(weights).max() or 1)
 
 
-def _grid(count: int, columns: int, aspect: float, extra: float = 0.25) -> tuple[Figure, list]:
+def grid(count: int, columns: int, aspect: float, extra: float = 0.25) -> tuple[Figure, list]:
     """A figure with room for `count` pictures of that height / width and a title above each."""
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -106,7 +111,7 @@ def plot_images(images: Mapping[str, np.ndarray], columns: int = 4, **imshow: An
         Passed on to matplotlib, for example ``vmin``.
     """
     shapes = [image.shape for image in images.values()]
-    figure, axes = _grid(len(images), columns, max(shape[0] / shape[1] for shape in shapes))
+    figure, axes = grid(len(images), columns, max(shape[0] / shape[1] for shape in shapes))
     for axis, (title, image) in zip(axes, images.items(), strict=False):
         axis.imshow(image, **({"cmap": MAP_COLOURS} | imshow))
         axis.set_title(title, fontsize=9)
@@ -152,39 +157,9 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
     return figure
 
 
-def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response: bool = False) -> Figure:
-    """The pictures that filters want to see, each under its filter's number, below the name of their layer.
-
-    A filter that stayed silent gets a plain tile that says so.
-
-    Parameters
-    ----------
-    pictures
-        From :func:`helpers.visualize_filters`.
-    columns
-        Pictures in a row.
-    response
-        Also write the mean response below the number.
-    """
-    figure, axes = _grid(len(pictures), columns, 1.0, 0.4 if response else 0.25)
-    one_layer = len({picture.layer_name for picture in pictures}) == 1
-    if one_layer:
-        figure.suptitle(pictures[0].layer_name, fontsize=10)
-        figure.set_figheight(figure.get_figheight() + 0.25)
-    for axis, picture in zip(axes, pictures, strict=False):
-        if picture.silent:
-            axis.text(0.5, 0.5, "silent", ha="center", va="center", transform=axis.transAxes, fontsize=9)
-            axis.imshow(np.ones_like(picture.image))
-        else:
-            axis.imshow(picture.image)
-        number = f"filter {picture.f_index}" if one_layer else f"{picture.layer_name}\nfilter {picture.f_index}"
-        axis.set_title(number + (f"\nresponse {picture.response:.2g}" if response else ""), fontsize=8)
-    return figure
-
-
 def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
     """Patches of photos that excite a channel, strongest first, each under its photo's name."""
-    figure, axes = _grid(max(len(patches), 1), columns, 1.0, 0.4)
+    figure, axes = grid(max(len(patches), 1), columns, 1.0, 0.4)
     for axis, patch in zip(axes, patches, strict=False):
         axis.imshow(patch.image)
         axis.set_title(f"{patch.photo}\n{patch.response:.3g}", fontsize=8)
@@ -224,7 +199,7 @@ def plot_kernels(
     filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else filters
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
     if in_colour:
-        figure, axes = _grid(
+        figure, axes = grid(
             len(filters),
             columns,
             kernels.shape[0] / kernels.shape[1],

@@ -2,7 +2,151 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
 import numpy as np
+from PIL import Image
+
+from .backend import keras
+from .images import sample_image, sample_names
+from .layers import get_submodel
+from .models import preprocess
+
+if TYPE_CHECKING:
+    from .ascent import FilterImage
+
+BATCH = 32  # pictures in one forward pass
+
+
+class Yardstick(NamedTuple):
+    """How the filters of one layer respond to natural pictures; a response is the mean of a feature map."""
+
+    mean: np.ndarray  # each float32 (filters,), over the pictures
+    deviation: np.ndarray
+    p999: np.ndarray  # 99.9th percentile
+    high_frequency: float  # median over the pictures
+    source: str  # what the pictures are
+
+
+@dataclasses.dataclass(frozen=True)
+class Quality:
+    """What one picture reaches. A ratio above 1 beats 99.9% of the natural pictures."""
+
+    response: float  # mean of the feature map after the activation, for the picture as it is saved
+    ratio: float  # of the response to the 99.9th percentile over natural pictures
+    held_out: float  # the smallest such ratio under changes that the ascent did not use
+    rank: int  # of the filter among its layer's, by z-score: 1 if the picture excites no other filter as unusually
+    filters: int  # in the layer
+    high_frequency: float  # share of energy above half the Nyquist frequency
+    natural_high_frequency: float  # the same for natural pictures, median
+    source: str  # which natural pictures
+
+
+def _as_jpeg(picture: Image.Image) -> Image.Image:
+    file = io.BytesIO()
+    picture.save(file, format="jpeg", quality=75)
+    return Image.open(file).convert("RGB")
+
+
+def _noisy(picture: Image.Image) -> Image.Image:
+    levels = np.asarray(picture) + np.random.default_rng(0).normal(0, 5, (picture.height, picture.width, 3))
+    return Image.fromarray(np.round(levels.clip(0, 255)).astype(np.uint8))
+
+
+HELD_OUT: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "a fifth darker": lambda picture: picture.point(lambda level: round(0.8 * level)),
+    "noise of 5 grey levels": _noisy,
+    "JPEG at quality 75": _as_jpeg,
+    "sheared by a tenth": lambda picture: picture.transform(
+        picture.size, Image.Transform.AFFINE, (1, 0.1, -0.05 * picture.width, 0, 1, 0), Image.Resampling.BICUBIC
+    ),
+}
+
+
+def quality_cards(
+    model: keras.Model, layer_name: str, filters: Iterable[int], images: Sequence[np.ndarray]
+) -> list[Quality]:
+    """The quality card of each picture.
+
+    Parameters
+    ----------
+    model, layer_name
+        Which layer.
+    filters, images
+        Filter numbers, and for each its picture, float32 ``(size, size, 3)``, RGB in [0, 1].
+
+    Returns
+    -------
+    list of Quality
+        Computed from the pictures in 8 bits a colour, as they are saved.
+    """
+    yardstick = natural_responses(model, layer_name, images[0].shape[0])
+    saved = [Image.fromarray(np.round(image * 255).astype(np.uint8)) for image in images]
+    variants = [saved, *([change(picture) for picture in saved] for change in HELD_OUT.values())]
+    own, *others = (mean_responses(model, layer_name, [np.asarray(p, np.float32) / 255 for p in v]) for v in variants)
+    scores = z_scores(own, yardstick)
+    cards = []
+    for place, f_index in enumerate(filters):
+        limit = max(float(yardstick.p999[f_index]), 1e-12)
+        card = Quality(
+            response=float(own[place, f_index]),
+            ratio=float(own[place, f_index]) / limit,
+            held_out=min(float(other[place, f_index]) for other in others) / limit,
+            rank=1 + int((scores[place] > scores[place, f_index]).sum()),
+            filters=own.shape[1],
+            high_frequency=high_frequency_share(images[place]),
+            natural_high_frequency=yardstick.high_frequency,
+            source=yardstick.source,
+        )
+        cards.append(card)
+    return cards
+
+
+def seed_agreement(one: FilterImage, other: FilterImage) -> float:
+    """How alike two pictures of one filter are to its layer: the correlation of all filters' z-scores, in [-1, 1]."""
+    yardstick = natural_responses(one.model, one.layer_name, one.image.shape[0])
+    scores = z_scores(mean_responses(one.model, one.layer_name, [one.image, other.image]), yardstick)
+    return float(np.corrcoef(scores)[0, 1])
+
+
+def mean_responses(model: keras.Model, layer_name: str, images: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean of every feature map after the activation: float32 ``(pictures, filters)``."""
+    submodel, means = get_submodel(model, layer_name), []
+    for first in range(0, len(images), BATCH):
+        maps = submodel(preprocess(model, np.stack(images[first : first + BATCH])), training=False)
+        means.append(np.asarray(maps).mean(axis=(1, 2)))
+    return np.concatenate(means)
+
+
+def z_scores(responses: np.ndarray, yardstick: Yardstick) -> np.ndarray:
+    """How many deviations each response lies above the filter's mean over natural pictures."""
+    floor = 0.01 * np.median(yardstick.deviation) + 1e-12  # a filter that natural pictures never excite
+    return (responses - yardstick.mean) / np.maximum(yardstick.deviation, floor)
+
+
+def natural_responses(model: keras.Model, layer_name: str, size: int) -> Yardstick:
+    """The yardstick of a layer: stored beside the bundled network's weights, else from crops of the sample photos."""
+    stored = getattr(getattr(model, "network", None), "statistics", None)
+    if stored is not None and f"{layer_name}/mean" in (arrays := stored()):
+        values = [arrays[f"{layer_name}/{name}"] for name in ("mean", "deviation", "p999")]
+        return Yardstick(*values, float(arrays["high_frequency"]), "1,000 validation pictures of Tiny ImageNet")
+    kept = model.__dict__.setdefault("_natural_responses", {})
+    if (layer_name, size) not in kept:
+        photos = (sample_image(name, (2 * size, 3 * size)) for name in sample_names())
+        crops = [
+            photo[top : top + size, left : left + size]
+            for photo in photos
+            for top in (0, size)
+            for left in (0, size, 2 * size)
+        ]
+        means = mean_responses(model, layer_name, crops)
+        fine = float(np.median([high_frequency_share(crop) for crop in crops]))
+        source = f"{len(crops)} crops of the sample photos"
+        kept[layer_name, size] = Yardstick(means.mean(0), means.std(0), np.quantile(means, 0.999, 0), fine, source)
+    return kept[layer_name, size]
 
 
 def high_frequency_share(image: np.ndarray) -> float:

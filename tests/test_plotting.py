@@ -86,7 +86,8 @@ def test_feature_map_sheet_holds_the_maps(maps: np.ndarray) -> None:
 
 
 def test_a_silent_filter_is_called_silent() -> None:
-    common = {"layer_name": "conv", "history": np.zeros(1), "iters": 1, "seed": 0, "seconds": 0.0}
+    common = {"layer_name": "conv", "history": np.zeros(1), "iters": 1, "seed": 0, "seconds": 0.0, "snapshots": {}}
+    common |= {"objective": helpers.channel("conv", 0), "model": None}
     grey = np.full((8, 8, 3), 0.5, np.float32)
     pictures = [helpers.FilterImage(image=grey, f_index=i, response=float(i), **common) for i in (0, 1)]
     silent, alive = helpers.plot_filters(pictures, response=True).axes

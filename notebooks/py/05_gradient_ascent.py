@@ -222,7 +222,7 @@ pictures["2 Adam, sigmoid"] = climb(before_relu, tf.Variable(logits), tf.sigmoid
 # dots.
 
 # %%
-from helpers.ascent import COLOUR_CORRELATION
+from helpers.recipes import COLOUR_CORRELATION
 
 frequency = np.hypot(np.fft.fftfreq(96)[:, None], np.fft.rfftfreq(96)[None])
 scale = (96 / np.maximum(frequency, 1 / 96)).astype("float32")

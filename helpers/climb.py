@@ -1,0 +1,170 @@
+"""The loop of gradient ascent: one compiled step for each network, layer, batch and size; which filter is a tensor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import recipes
+from .backend import keras, tf
+from .objectives import Objective, copy_weights, in_bfloat16, responses_of
+from .progress import progress_bar
+from .recipes import RECIPES, Recipe
+
+BATCH = 16  # pictures that are improved together; more cost memory and gain no time on two cores
+CHUNK = 16  # steps between two looks at the progress bar
+
+
+class Climb:
+    """The checked arguments of one call, and the loop over batches, rounds and chunks of steps."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        objective: Objective,
+        method: str | Recipe,
+        iters: int,
+        size: int,
+        seed: int,
+        bfloat16: bool,
+        snapshots: Sequence[int],
+        preview: Callable | None,
+        diversity: float = 0.0,
+    ) -> None:
+        check_call(model, iters, size, method, seed, snapshots)
+        self.recipe = method if isinstance(method, Recipe) else RECIPES[method]
+        self.objective, self.iters, self.size, self.preview = objective, iters, size, preview
+        self.snapshots = sorted(set(snapshots))
+        key = (*((t.kind, t.layer_name, t.place, t.weight) for t in objective.terms), self.recipe, bfloat16, diversity)
+        kept = model.__dict__.setdefault("_ascents", {})
+        if key not in kept:
+            kept[key] = CompiledStep(model, objective, self.recipe, bfloat16, diversity)
+        self.compiled: CompiledStep = kept[key]
+
+    def run(self, indices: np.ndarray, seeds: list[int]) -> list[dict]:
+        """One row for each picture; a silent one is tried again from other seeds."""
+        rows: list[dict] = []
+        with progress_bar(total=indices.shape[1] * self.iters, desc=str(self.objective), unit="step") as bar:
+            for first in range(0, indices.shape[1], BATCH):
+                batch = slice(first, first + BATCH)
+                rows += self._batch(indices[:, batch], seeds[batch], bar)
+                if rows[-1]["iters"] < self.iters:
+                    print(f"Stopped after {rows[-1]['iters']} of {self.iters} steps: the pictures so far.")
+                    return rows
+            for again in range(1, self.recipe.starts):
+                silent = [place for place, row in enumerate(rows) if not row["response"] > 0][:BATCH]
+                if silent:
+                    bar.total += len(silent) * self.iters
+                    anew = self._batch(indices[:, silent], [seeds[place] + 1000 * again for place in silent], bar)
+                    for place, row in zip(silent, anew, strict=True):
+                        rows[place] = row
+        return rows
+
+    def _batch(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
+        begun, recipe, history, done = time.perf_counter(), self.recipe, [], 0
+        ids, snapshots, state = tf.constant(indices), {}, None
+        try:
+            for part in range(1, recipe.rounds + 1):
+                size, end = max(16, self.size * part // recipe.rounds), self.iters * part // recipe.rounds
+                state = self.compiled.start(seeds, size, state)
+                while done < end:
+                    stops = [stop for stop in (*self.snapshots, end) if stop > done]
+                    if done in self.snapshots:
+                        snapshots[done] = recipes.to_rgb(recipe, state[0]).numpy()
+                    steps = min(CHUNK, stops[0] - done)
+                    state, objectives = self.compiled.run(state, ids, done, steps, seeds[0])
+                    history.append(objectives.numpy())
+                    done += steps
+                    bar.set_postfix(response=f"{history[-1][-1].mean():.3g}", refresh=False)
+                    bar.update(steps * len(seeds))
+                    if self.preview:
+                        self.preview(recipes.to_rgb(recipe, state[0]).numpy())
+        except KeyboardInterrupt:
+            if not done:
+                raise
+        images = np.round(recipes.to_rgb(recipe, state[0]).numpy() * 255).astype(np.float32) / 255
+        responses = self.compiled.reported(images, ids)[0].numpy()
+        seconds, history = time.perf_counter() - begun, np.concatenate(history)
+        common = {"objective": self.objective, "iters": done, "seconds": seconds}
+        return [
+            common
+            | {"image": images[n], "response": float(responses[n]), "history": history[:, n], "seed": seed}
+            | {"snapshots": {step: pictures[n] for step, pictures in snapshots.items()}}
+            for n, seed in enumerate(seeds)
+        ]
+
+
+class CompiledStep:
+    """One compiled step for a network, an objective's form and a recipe; which filters is a tensor."""
+
+    def __init__(
+        self, model: keras.Model, objective: Objective, recipe: Recipe, bfloat16: bool, diversity: float
+    ) -> None:
+        self.recipe, self.diversity, self.source = recipe, diversity, model
+        self.network = in_bfloat16(model, [term.layer_name for term in objective.terms]) if bfloat16 else model
+        self.maximised = responses_of(
+            self.network, objective, before_activation=recipe.before_activation, all_maps=diversity > 0
+        )
+        self.reported = responses_of(model, objective, before_activation=False)
+        self.graphs: dict[tuple, Callable] = {}
+
+    def start(self, seeds: list[int], size: int, before: tuple | None) -> tuple:
+        if self.network is not self.source:
+            copy_weights(self.source, self.network)
+        if before is not None:
+            parameters = recipes.enlarged(before[0], size)
+        else:
+            noise = {seed: recipes.start(self.recipe, size, seed) for seed in seeds}
+            parameters = tf.concat([noise[seed] for seed in seeds], axis=0)
+        return (parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)) if self.recipe.adam else (parameters,)
+
+    def run(self, state: tuple, indices: Any, first: int, steps: int, seed: int) -> tuple[tuple, Any]:
+        """Some steps in one call of a graph; returns the new state and the responses, float32 (steps, batch)."""
+        arguments = (state, indices, tf.constant(first), tf.constant(steps), tf.constant([seed, 1]))
+        shape = tuple(state[0].shape)
+        if shape not in self.graphs:
+            self.graphs[shape] = tf.function(self._run).get_concrete_function(*arguments)
+        return self.graphs[shape](*arguments)
+
+    def _run(self, state: tuple, indices: Any, first: Any, steps: Any, seed: Any) -> tuple[tuple, Any]:
+        history = tf.TensorArray(tf.float32, size=steps)
+        for step in tf.range(steps):
+            with tf.GradientTape() as tape:
+                tape.watch(state[0])
+                whole = recipes.to_rgb(self.recipe, state[0])
+                responses, maps = self.maximised(recipes.transform(self.recipe, whole, seed, first + step), indices)
+                goal = recipes.penalised(self.recipe, responses, whole) - self._likeness(responses, maps)
+            history = history.write(step, responses)
+            state = recipes.update(self.recipe, state, tape.gradient(goal, state[0]), first + step)
+        return state, history.stack()
+
+    def _likeness(self, responses: Any, maps: Any) -> Any:
+        """What diversity takes off each response: the mean cosine between its Gram matrix and the others'."""
+        if not self.diversity:
+            return 0.0
+        gram = tf.einsum("bhwc,bhwd->bcd", maps, maps)
+        gram = tf.math.l2_normalize(tf.reshape(gram, [tf.shape(gram)[0], -1]), axis=1)
+        alike = gram @ tf.transpose(gram)
+        others = tf.cast(tf.maximum(tf.shape(alike)[0] - 1, 1), tf.float32)
+        mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / others
+        return self.diversity * tf.stop_gradient(tf.abs(responses)) * mean
+
+
+def check_call(model: keras.Model, iters: Any, size: Any, method: Any, seed: Any, snapshots: Any) -> None:
+    if not isinstance(iters, (int, np.integer)) or iters < 1:
+        raise ValueError(f"iters is {iters!r}; it must be a whole number, 1 or more.")
+    if not isinstance(size, (int, np.integer)) or not 16 <= size <= 2048:
+        raise ValueError(f"size is {size!r}; it must be a whole number of pixels from 16 to 2048.")
+    if not isinstance(method, Recipe) and method not in RECIPES:
+        raise ValueError(f"method is {method!r}; it must be one of {', '.join(RECIPES)}, or a Recipe.")
+    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**31 - 10_000:
+        raise ValueError(f"seed is {seed!r}; it must be a whole number from 0 to 2,147,473,647.")
+    for step in snapshots:
+        if not isinstance(step, (int, np.integer)) or not 0 <= step < iters:
+            raise ValueError(f"snapshots holds {step!r}; they are whole numbers from 0 to {iters - 1}.")
+    sides = model.input_shape[1:3]
+    if any(side not in (None, size) for side in sides):
+        raise ValueError(f"{model.name} takes pictures of {sides[0]} x {sides[1]} pixels only, not {size} x {size}.")

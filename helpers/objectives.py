@@ -1,0 +1,223 @@
+"""What gradient ascent maximises: channels, neurons, layers and classes, and sums and differences of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .backend import keras, tf
+from .errors import FilterOutOfRange, LayerNotFound
+from .layers import find_layer, get_submodel
+from .models import preprocess
+
+FEATURE_MAPS, LOGITS = 4, 2  # number of axes of what a layer gives
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """One weighted part of an objective."""
+
+    kind: str  # channel, neuron, layer or class
+    layer_name: str | None  # None: the network's last layer
+    index: int | str | None
+    place: tuple[int, int] | None = None  # a neuron's row and column; None: the centre
+    weight: float = 1.0
+
+    def __str__(self) -> str:
+        place = "" if self.place is None else f" at {self.place}"
+        index = "" if self.index is None else f" {self.index}"
+        return f"{self.weight:+g} {self.kind} {self.layer_name or ''}{index}{place}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """A sum of weighted terms. ``a + b``, ``a - b``, ``0.5 * a`` and ``-a`` make new ones."""
+
+    terms: tuple[Term, ...]
+
+    def __add__(self, other: Objective) -> Objective:
+        return Objective(self.terms + other.terms)
+
+    def __mul__(self, factor: float) -> Objective:
+        return Objective(tuple(dataclasses.replace(term, weight=term.weight * float(factor)) for term in self.terms))
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Objective:
+        return self * -1
+
+    def __sub__(self, other: Objective) -> Objective:
+        return self + -other
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.terms)).removeprefix("+1 ")
+
+
+def channel(layer_name: str, index: int) -> Objective:
+    """The mean of one feature map (Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009).
+
+    Parameters
+    ----------
+    layer_name, index
+        Which layer, and which of its channels (filters).
+
+    Returns
+    -------
+    Objective
+        For :func:`helpers.maximize`, which checks the layer and the channel.
+    """
+    return Objective((Term("channel", layer_name, index),))
+
+
+def neuron(layer_name: str, index: int, place: tuple[int, int] | None = None) -> Objective:
+    """One unit of a feature map: at ``place`` (row, column), by default in its centre."""
+    return Objective((Term("neuron", layer_name, index, place),))
+
+
+def whole_layer(layer_name: str) -> Objective:
+    """The mean square of all of a layer's feature maps (Mordvintsev, Olah and Tyka, "Inceptionism", 2015)."""
+    return Objective((Term("layer", layer_name, None),))
+
+
+def class_logit(target: int | str) -> Objective:
+    """The score of one class before the softmax (Simonyan, Vedaldi and Zisserman 2013), by number or by label."""
+    return Objective((Term("class", None, target),))
+
+
+def check(model: keras.Model, objective: Objective) -> Objective:
+    """The same objective with labels turned into numbers.
+
+    Raises
+    ------
+    LayerNotFound
+        If there is no such layer, or it gives no feature maps.
+    FilterOutOfRange
+        If the layer has no such channel.
+    ValueError
+        If the network has no head, the class is unknown, or a place lies outside of the feature map.
+    """
+    return Objective(tuple(_checked(model, term) for term in objective.terms))
+
+
+def _checked(model: keras.Model, term: Term) -> Term:
+    if term.kind == "class":
+        return dataclasses.replace(term, layer_name=model.layers[-1].name, index=class_number(model, term.index))
+    shape = find_layer(model, term.layer_name).output.shape
+    if len(shape) != FEATURE_MAPS:
+        maps = [layer.name for layer in model.layers if len(getattr(layer.output, "shape", ())) == FEATURE_MAPS]
+        raise LayerNotFound(term.layer_name, maps, model.name)
+    if term.kind != "layer":
+        check_filter(term.index, shape[-1], term.layer_name)
+    return term
+
+
+def check_filter(index: Any, count: int, layer_name: str) -> None:
+    """Raise :class:`FilterOutOfRange` unless the index is one of the layer's filters."""
+    if isinstance(index, bool) or not isinstance(index, (int, np.integer)) or not 0 <= index < count:
+        raise FilterOutOfRange(index, count, layer_name)
+
+
+def class_number(model: keras.Model, target: Any) -> int:
+    """The number of a class of the network's head, given by number or by label; ValueError if there is none."""
+    if len(model.output_shape) != LOGITS or getattr(model, "network", None) is None:
+        raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
+    count = model.output_shape[-1]
+    if isinstance(target, str):
+        labels = model.network.labels()
+        if target not in labels:
+            import difflib
+
+            near = difflib.get_close_matches(target, labels, n=3) or labels[:3]
+            raise ValueError(f"{model.name} has no class {target!r}. It has {count}, such as {', '.join(near)}.")
+        return labels.index(target)
+    if isinstance(target, bool) or not isinstance(target, (int, np.integer)) or not 0 <= target < count:
+        raise ValueError(f"{model.name} has no class {target!r}: its classes are the whole numbers 0 to {count - 1}.")
+    return int(target)
+
+
+def responses_of(
+    model: keras.Model, objective: Objective, *, before_activation: bool, all_maps: bool = False
+) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """A function (RGB pictures, indices (terms, batch)) -> responses (batch,) and all maps of the first layer.
+
+    Only the network up to the layer is computed, and of a lone convolution's channel or neuron only the chosen kernels,
+    unless all of its maps are asked for (else they are None). The indices in the objective are ignored: they come as a
+    tensor, so that other filters of the same layer cost no new graph.
+    """
+    names = [term.layer_name for term in objective.terms]
+    layer, first = find_layer(model, names[0]), objective.terms[0]
+    plain = type(layer) is keras.layers.Conv2D and layer.groups == 1 and first.kind in ("channel", "neuron")
+    if plain and len(names) == 1 and not all_maps:
+        below = keras.Model(model.input, layer.input)
+
+        def sliced(images: Any, indices: Any) -> tuple[Any, Any]:
+            maps = _chosen_maps(layer, below(preprocess(model, images), training=False), indices[0], before_activation)
+            return first.weight * _reduced(first, maps), None
+
+        return sliced
+    submodel = get_submodel(model, names, before_activation=before_activation)
+
+    def whole(images: Any, indices: Any) -> tuple[Any, Any]:
+        outputs = keras.tree.flatten(submodel(preprocess(model, images), training=False))
+        outputs = [tf.cast(output, tf.float32) for output in outputs]
+        parts = [
+            term.weight * _reduced(term, _gathered(term, output, index))
+            for term, output, index in zip(objective.terms, outputs, tf.unstack(indices, len(names)), strict=True)
+        ]
+        return tf.add_n(parts), outputs[0]
+
+    return whole
+
+
+def _chosen_maps(layer: keras.Layer, tensor: Any, filters: Any, before_activation: bool) -> Any:
+    """Feature maps (batch, height, width), float32: for picture i that of filters[i], from these kernels alone."""
+    kernel = tf.gather(layer.kernel, filters, axis=3)
+    tensor = tf.nn.conv2d(tensor, kernel, layer.strides, layer.padding.upper(), dilations=layer.dilation_rate)
+    tensor = tf.cast(tf.einsum("bhwb->bhw", tensor), tf.float32)
+    if layer.use_bias:
+        tensor += tf.cast(tf.gather(layer.bias, filters), tf.float32)[:, None, None]
+    return tensor if before_activation else layer.activation(tensor)
+
+
+def _gathered(term: Term, output: Any, index: Any) -> Any:
+    """What a term needs of its layer's output: the maps or logits of the chosen channel, or everything."""
+    return output if term.kind == "layer" else tf.gather(output, index, axis=-1, batch_dims=1)
+
+
+def _reduced(term: Term, maps: Any) -> Any:
+    """One number for each picture, float32 (batch,)."""
+    if term.kind == "class":
+        return maps
+    if term.kind == "layer":
+        return tf.reduce_mean(maps**2, axis=[1, 2, 3])
+    if term.kind == "channel":
+        return tf.reduce_mean(maps, axis=[1, 2])
+    row, column = term.place or (maps.shape[1] // 2, maps.shape[2] // 2)
+    if not (0 <= row < maps.shape[1] and 0 <= column < maps.shape[2]):
+        raise ValueError(
+            f"place is {term.place}; {term.layer_name} gives {maps.shape[1]} x {maps.shape[2]} units here."
+        )
+    return maps[:, row, column]
+
+
+def in_bfloat16(model: keras.Model, layer_names: list[str]) -> keras.Model:
+    """A copy of the network up to some layers that computes in bfloat16, with eight significant bits."""
+
+    def copied(layer: keras.Layer) -> keras.Layer:
+        policy = {} if isinstance(layer, keras.layers.InputLayer) else {"dtype": "bfloat16"}
+        return layer.__class__.from_config(layer.get_config() | policy)
+
+    cut = get_submodel(model, layer_names)
+    copy = keras.models.clone_model(cut, clone_function=copied)
+    copy.network = cut.network
+    return copy
+
+
+def copy_weights(model: keras.Model, copy: keras.Model) -> None:
+    """Give a copy from :func:`in_bfloat16` the weights that the network has now."""
+    for layer in copy.layers:
+        for new, old in zip(layer.weights, model.get_layer(layer.name).weights, strict=True):
+            new.assign(old)

@@ -1,0 +1,173 @@
+"""How gradient ascent changes a picture: parametrisation, random transformations, regularisers and the step."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from .backend import tf
+
+# The correlations of colours in ImageNet photos (Lucid, lucid/optvis/param/color.py), scaled to a largest norm of 1.
+COLOUR_CORRELATION = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
+COLOUR_CORRELATION /= np.linalg.norm(COLOUR_CORRELATION, axis=0).max()
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """The ingredients of gradient ascent; change one with ``dataclasses.replace``.
+
+    Attributes
+    ----------
+    fourier
+        The parameters are a spectrum, divided by the frequency as in photos, and a sigmoid keeps the picture in [0, 1]
+        (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017). False: they are the pixels, clipped.
+    decorrelated
+        Colours are mixed as they are correlated in photos (the same source).
+    before_activation
+        Maximise the response before a ReLU that is fused into the layer, so that a silent filter still has a gradient.
+    shift, scale, rotation
+        Largest random shift (pixels), zoom (share) and turn (degrees) at each step, mirrored at the edges
+        (Mordvintsev, Olah and Tyka 2015 for the shift; Olah et al. 2017 for the rest).
+    window
+        Each step looks at a random square of this many pixels, if the picture is larger; 0: at all of it.
+    total_variation
+        Share of the response given up for a mean difference of 1 between neighbouring pixels (Mahendran and Vedaldi,
+        "Understanding Deep Image Representations by Inverting Them", 2015).
+    decay
+        Share of the distance to mid-grey removed at each step (L2 decay: Simonyan, Vedaldi and Zisserman 2013; Yosinski
+        et al., "Understanding Neural Networks Through Deep Visualization", 2015). Pixels only, as the next two.
+    blur_every, blur
+        Every so many steps a Gaussian blur with this standard deviation in pixels (Yosinski et al. 2015); 0: never.
+    rounds
+        Progressive upscaling: the picture grows to its size in so many rounds (Mordvintsev et al. 2015, octaves).
+    adam
+        Adam (Kingma and Ba 2015) with step ``rate``. False: a step along the gradient of l2 norm ``rate``.
+    rate
+        Size of a step: of a parameter for Adam; else the l2 norm over all pixels and colours, which are in [0, 1].
+    starts
+        How many times a filter that stays silent starts anew from another seed.
+    """
+
+    fourier: bool = True
+    decorrelated: bool = True
+    before_activation: bool = True
+    shift: float = 12.0
+    scale: float = 0.1
+    rotation: float = 10.0
+    window: int = 0
+    total_variation: float = 0.0
+    decay: float = 0.0
+    blur_every: int = 0
+    blur: float = 1.0
+    rounds: int = 1
+    adam: bool = True
+    rate: float = 0.05
+    starts: int = 3
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not np.isfinite(value) or value < 0:
+                raise ValueError(f"{field.name} is {value!r}; it must be a number, 0 or more.")
+        if self.rounds < 1 or self.starts < 1:
+            raise ValueError(f"rounds is {self.rounds} and starts is {self.starts}; both must be 1 or more.")
+        if self.fourier and (self.decay or self.blur_every or self.rounds > 1):
+            raise ValueError("decay, blur_every and rounds act on pixels; with them set fourier=False.")
+
+
+_plain = Recipe(fourier=False, decorrelated=False, shift=0, scale=0, rotation=0, adam=False, rate=10 / 255, starts=1)
+RECIPES = {
+    "fourier": Recipe(),
+    "regularised": dataclasses.replace(_plain, decay=1e-4, blur_every=4, blur=1.0, rate=1.0, starts=3),
+    "classroom": dataclasses.replace(_plain, before_activation=False),
+}
+
+
+def start(recipe: Recipe, size: int, seed: int) -> Any:
+    """Faint noise: a spectrum (1, 2, 3, size, size // 2 + 1), or pixels (1, size, size, 3) minus mid-grey."""
+    if recipe.fourier:
+        return tf.random.stateless_normal((1, 2, 3, size, size // 2 + 1), [seed, 0], stddev=0.01)
+    return tf.random.stateless_uniform((1, size, size, 3), [seed, 0], -10, 10) / 255
+
+
+def to_rgb(recipe: Recipe, parameters: Any) -> Any:
+    """Parameters -> RGB pictures (batch, size, size, 3) in [0, 1]."""
+    pixels = parameters
+    if recipe.fourier:
+        size = parameters.shape[3]
+        frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
+        scale = (size / np.maximum(frequency, 1 / size)).astype(np.float32)
+        spectrum = tf.complex(parameters[:, 0] * scale, parameters[:, 1] * scale)
+        pixels = tf.transpose(tf.signal.irfft2d(spectrum, [size, size]), [0, 2, 3, 1]) / 4
+    if recipe.decorrelated:
+        pixels = pixels @ COLOUR_CORRELATION.T
+    return tf.sigmoid(pixels) if recipe.fourier else tf.clip_by_value(pixels + 0.5, 0.0, 1.0)
+
+
+def transform(recipe: Recipe, images: Any, seed: Any, step: Any) -> Any:
+    """One random shift, zoom and turn for the whole batch, of a random window; differentiable (bilinear)."""
+    size = images.shape[1]
+    side = min(recipe.window or size, size)
+    if side == size and not (recipe.shift or recipe.scale or recipe.rotation):
+        return images
+    random = tf.random.stateless_uniform((4,), seed + tf.stack([0, step]), -1, 1)
+    angle, scale = random[0] * recipe.rotation * np.pi / 180, 1 + recipe.scale * random[1]
+    shift = random[2:] * (recipe.shift + (size - side) / 2)
+    centre, middle = (size - 1) / 2, (side - 1) / 2
+    cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
+    right = centre - cosine * middle + sine * middle + shift[0]
+    down = centre - sine * middle - cosine * middle + shift[1]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([cosine, -sine, right, sine, cosine, down, 0.0, 0.0])[None],
+        output_shape=tf.constant([side, side]),
+        fill_value=0.5,
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+    )
+
+
+def penalised(recipe: Recipe, responses: Any, images: Any) -> Any:
+    """The responses minus what total variation takes off."""
+    if not recipe.total_variation:
+        return responses
+    down, right = images[:, 1:] - images[:, :-1], images[:, :, 1:] - images[:, :, :-1]
+    variation = tf.reduce_mean(tf.abs(down), axis=[1, 2, 3]) + tf.reduce_mean(tf.abs(right), axis=[1, 2, 3])
+    return responses - recipe.total_variation * tf.stop_gradient(tf.abs(responses)) * variation
+
+
+def update(recipe: Recipe, state: tuple, gradient: Any, step: Any) -> tuple:
+    """One step upwards. The state is (parameters, Adam's mean, Adam's mean square), or (parameters,) alone."""
+    if recipe.adam:
+        parameters, mean, square = state
+        time_step = tf.cast(step + 1, tf.float32)
+        mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+        direction = mean / (1 - 0.9**time_step) / (tf.sqrt(square / (1 - 0.999**time_step)) + 1e-8)
+        rest = (mean, square)
+    else:
+        (parameters,), rest = state, ()
+        direction = gradient / (tf.sqrt(tf.reduce_sum(gradient**2, axis=[1, 2, 3], keepdims=True)) + 1e-8)
+    parameters += recipe.rate * direction
+    if recipe.decay:
+        parameters *= 1 - recipe.decay
+    if recipe.blur_every:
+        due = tf.equal(step % recipe.blur_every, recipe.blur_every - 1)
+        parameters = tf.cond(due, lambda: blurred(parameters, recipe.blur), lambda: parameters)
+    return (parameters, *rest)
+
+
+def blurred(pictures: Any, deviation: float) -> Any:
+    """Gaussian blur of (batch, height, width, 3), float32, mirrored at the edges; the deviation is in pixels."""
+    reach = max(1, round(3 * deviation))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(deviation, 1e-6)) ** 2).astype(np.float32)
+    kernel = np.repeat((weights / weights.sum())[:, None, None, None], 3, axis=2)
+    padded = tf.pad(pictures, [[0, 0], [reach, reach], [reach, reach], [0, 0]], mode="REFLECT")
+    once = tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
+    return tf.nn.depthwise_conv2d(once, kernel.transpose(1, 0, 2, 3), [1, 1, 1, 1], "VALID")
+
+
+def enlarged(parameters: Any, size: int) -> Any:
+    """Pixels at a larger size, for the next round of progressive upscaling."""
+    return tf.image.resize(parameters, (size, size), method="bicubic")
