@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test test-all test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student figures address lock
+.PHONY: help install lab test test-all test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student gallery bench figures address lock
 
 help:            ## list the targets
 	@awk -F ' *## ' '/^[a-z0-9 -]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-24s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,12 @@ notebooks-vgg16: $(READY) ## run the notebooks with VGG16 and its ImageNet weigh
 
 student: $(READY) ## copies of the notebooks without solutions and outputs, for a class: a folder and a zip
 	$(PY) tests/notebooks.py student
+
+gallery: $(READY) ## draw every filter of the bundled network into images/gallery; goes on where it stopped
+	$(PY) -c "import helpers; helpers.render_gallery(helpers.load_model('mini_vgg16'))"
+
+bench: $(READY)   ## speed and quality, as ratios measured side by side; takes half an hour
+	for script in tests/benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
 
 figures: $(READY) ## draw the pictures of README.md and the animation of 01
 	$(PY) tests/figures.py

@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "images" / "filters.png"
 ANIMATION = ROOT / "images" / "convolution.gif"
-ROWS = {"block2_conv2": range(8), "block4_conv3": range(8), "block5_conv3": range(8)}
-SIZE = 112
+ROWS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3")
+COUNT = 8
 
 
 def draw_filters() -> None:
-    """One row of filters for each layer; the file says which weights it was drawn from."""
+    """One row of the gallery for each block; the file says which weights it was drawn from."""
     import numpy as np
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    import helpers
+    from helpers.gallery import GALLERY, read_index, read_sheet
     from helpers.models import BUNDLED_SHA256
     from helpers.plotting import tile
 
-    model = helpers.load_model("mini_vgg16")
-    made = [helpers.visualize_filters(model, layer, filters, size=SIZE) for layer, filters in ROWS.items()]
-    sheet = tile([picture.image for row in made for picture in row], columns=8, gap=4)
+    index = read_index(GALLERY)
+    rows = [read_sheet(GALLERY, layer, index[layer])[:COUNT] for layer in ROWS]
+    sheet = tile(np.concatenate(rows), columns=COUNT, gap=4)
     note = PngInfo()
     note.add_text("weights", BUNDLED_SHA256)
     Image.fromarray(np.round(sheet * 255).astype(np.uint8)).save(PICTURE, pnginfo=note, optimize=True)

@@ -71,10 +71,11 @@ def code_lines(path: Path) -> tuple[int, dict[str, int]]:
 
 
 def test_helpers_stay_thin() -> None:
-    sizes = {path: code_lines(path) for path in HELPERS if path.stem != "train"}  # a script, used once
+    sizes = {path: code_lines(path) for path in HELPERS}
     assert {path.name: total for path, (total, _) in sizes.items() if total > 200} == {}
     assert {name: n for _, functions in sizes.values() for name, n in functions.items() if n > 40} == {}
-    assert sum(total for total, _ in sizes.values()) <= 2000
+    library = {path: total for path, (total, _) in sizes.items() if path.parent.name != "weights"}  # not the training
+    assert sum(library.values()) <= 2000
 
 
 @pytest.mark.parametrize("path", HELPERS, ids=lambda path: path.stem)
@@ -91,7 +92,8 @@ def test_public_functions_have_docstrings_and_type_hints(path: Path) -> None:
 def test_arrows_between_modules_point_downwards() -> None:
     floors = [
         {"errors", "backend", "progress"}, {"layers", "downloads", "images"}, {"models"}, {"activations", "kernels"},
-        {"objectives", "recipes", "quality"}, {"climb"}, {"ascent"}, {"plotting"}, {"filter_plots", "gallery"}, {"explorers"},
+        {"objectives", "recipes", "quality"}, {"climb"}, {"ascent"}, {"plotting"}, {"filter_plots", "gallery"},
+        {"explorers"},
     ]  # fmt: skip
     floor = {module: number for number, modules in enumerate(floors) for module in modules}
     for path in HELPERS:

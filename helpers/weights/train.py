@@ -10,14 +10,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
 import math
 import os
-import shutil
 import time
-import urllib.request
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,75 +21,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from keras import layers
-from PIL import Image
+from tiny_imagenet import HOME, SIDE, TinyImageNet, download, save
 from tqdm import tqdm
 
-HOME = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # VGG16: convolutions in each block, filters of each
 MEAN = (103.939, 116.779, 123.68)  # ImageNet's mean colour, in VGG16's order: blue, green, red
 SCALE = 64.0  # inputs are divided by this while training, so that the first layer starts well scaled
 EPSILON = 1e-3  # of the batch normalisation
-SIDE = 64  # pixels of a picture
 SHIFT = 4  # pixels by which a picture may be shifted beyond its edge
 STAGES = ((0.25, 40), (0.65, 48), (1.0, SIDE))  # until this share of the training: crops of this many pixels
-
-
-class TinyImageNet:
-    """The pictures of Tiny ImageNet, decoded once.
-
-    Attributes
-    ----------
-    classes : list of str
-        WordNet identifiers in the order of ``wnids.txt``.
-    labels : list of str
-        The same, readable: the first synonym in ``words.txt``.
-    train, validation : tuple of numpy.ndarray
-        Pictures uint8 ``(n, 64, 64, 3)``, RGB, and class numbers ``(n,)``.
-    """
-
-    def __init__(self, source: str | Path) -> None:
-        """Read the standard zip, or the folder that it unpacks to.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the source, or a file that belongs to it, is missing.
-        """
-        self._source = Path(source)
-        if not self._source.exists():
-            raise FileNotFoundError(f"There is no {source}. Get {HOME} (236 MB) or name its place by --data.")
-        self._zip = None if self._source.is_dir() else zipfile.ZipFile(self._source)
-        self.classes = self._text("wnids.txt").split()
-        words = dict(line.split("\t") for line in self._text("words.txt").splitlines())
-        self.labels = [words[name].split(",")[0] for name in self.classes]
-        number = {name: position for position, name in enumerate(self.classes)}
-        lines = [line.split("\t") for line in self._text("val/val_annotations.txt").splitlines()]
-        self.validation = self._decode([(f"val/images/{line[0]}", number[line[1]]) for line in lines], "validation")
-        names = [(name, number[name.split("/")[1]]) for name in self._pictures() if name.startswith("train/")]
-        self.train = self._decode(sorted(names), "training")
-
-    def _open(self, name: str) -> io.BufferedIOBase:
-        if self._zip is None:
-            return (self._source / name).open("rb")
-        return io.BytesIO(self._zip.read(f"tiny-imagenet-200/{name}"))
-
-    def _text(self, name: str) -> str:
-        with self._open(name) as file:
-            return file.read().decode()
-
-    def _pictures(self) -> Iterator[str]:
-        if self._zip is None:
-            names = (path.relative_to(self._source).as_posix() for path in self._source.rglob("*.JPEG"))
-        else:
-            names = (name.removeprefix("tiny-imagenet-200/") for name in self._zip.namelist())
-        return (name for name in names if name.endswith(".JPEG"))
-
-    def _decode(self, named: list[tuple[str, int]], what: str) -> tuple[np.ndarray, np.ndarray]:
-        pictures = np.empty((len(named), SIDE, SIDE, 3), np.uint8)
-        for position, (name, _) in enumerate(tqdm(named, desc=f"decoding {what} pictures")):
-            with self._open(name) as file:
-                pictures[position] = Image.open(file).convert("RGB")
-        return pictures, np.array([number for _, number in named])
 
 
 def build(width: float, classes: int, input_shape: tuple = (None, None, 3)) -> keras.Model:
@@ -115,13 +51,11 @@ def build(width: float, classes: int, input_shape: tuple = (None, None, 3)) -> k
     """
     tensor = inputs = keras.Input(input_shape, name="input")
     tensor = layers.Rescaling(1 / SCALE, [-mean / SCALE for mean in MEAN], dtype="float32", name="centred")(tensor)
+    plain = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
     for block, (count, filters) in enumerate(BLOCKS, start=1):
         for number in range(1, count + 1):
             name = f"block{block}_conv{number}"
-            convolution = layers.Conv2D(
-                round(filters * width), 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
-            )
-            tensor = convolution(tensor)
+            tensor = layers.Conv2D(round(filters * width), 3, name=name, **plain)(tensor)
             tensor = layers.BatchNormalization(momentum=0.97, epsilon=EPSILON, name=f"{name}_normalised")(tensor)
             tensor = layers.ReLU(name=f"{name}_relu")(tensor)
         tensor = layers.MaxPooling2D(2, name=f"block{block}_pool")(tensor)
@@ -235,7 +169,7 @@ class Bar(keras.callbacks.Callback):
 
 
 def accuracy(model: Callable, pictures: np.ndarray, numbers: np.ndarray) -> tuple[float, float]:
-    """Top-1 and top-5 accuracy.
+    """Top-1 and top-5 accuracy of a network.
 
     Parameters
     ----------
@@ -249,16 +183,24 @@ def accuracy(model: Callable, pictures: np.ndarray, numbers: np.ndarray) -> tupl
     tuple of float
         Shares in [0, 1].
     """
-    logits = model.predict(pictures[..., ::-1], batch_size=250, verbose=0)
-    above = (logits > np.take_along_axis(logits, numbers[:, None], 1)).sum(1)
+    return shares_right(model.predict(pictures[..., ::-1], batch_size=250, verbose=0), numbers)
+
+
+def shares_right(logits: np.ndarray, numbers: np.ndarray) -> tuple[float, float]:
+    """Top-1 and top-5 accuracy; a tie, or a logit that is no number, counts as wrong.
+
+    Parameters
+    ----------
+    logits, numbers
+        float ``(n, classes)`` and the right classes ``(n,)``.
+
+    Returns
+    -------
+    tuple of float
+        Shares in [0, 1].
+    """
+    above = (~(logits < np.take_along_axis(logits, numbers[:, None], 1))).sum(1) - 1
     return float((above < 1).mean()), float((above < 5).mean())
-
-
-def save(path: Path, write: Callable[[Path], None]) -> None:
-    """Write to a temporary name first, so that a file is there whole or not at all."""
-    temporary = path.with_name(f"unfinished-{path.name}")
-    write(temporary)
-    os.replace(temporary, path)
 
 
 def train(data: TinyImageNet, out: Path, options: argparse.Namespace) -> None:
@@ -266,22 +208,23 @@ def train(data: TinyImageNet, out: Path, options: argparse.Namespace) -> None:
     (pictures, numbers), checkpoint, log = data.train, out / "checkpoint.keras", out / "log.csv"
     if options.resume:
         model = keras.models.load_model(checkpoint)
-        rows = list(csv.DictReader(log.open()))
+        rows = list(csv.DictReader(log.read_text().splitlines()))
     else:
         keras.utils.set_random_seed(options.seed)
         if options.bfloat16:
             keras.config.set_dtype_policy("mixed_bfloat16")
         model, rows = build(options.width, len(data.labels)), []
         optimizer = keras.optimizers.AdamW(weight_decay=options.weight_decay)
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
         model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
         np.savez(out / "epoch_00.npz", **half(fold(model)), labels=data.labels)
+    model.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])  # a checkpoint forgets this
     started = time.monotonic()
     for epoch in range(len(rows), options.epochs):
         size = next(size for end, size in STAGES if epoch < end * options.epochs)
         source = Epoch(pictures, numbers, size, options.batch, (options.seed, epoch))
         steps, begun = len(source), time.monotonic()
+        model.get_layer("dropout").seed_generator.state.assign((options.seed, steps * epoch))  # and the place in chance
         rate = Rate(options.rate, steps * options.epochs, steps * epoch)
         title = f"epoch {epoch + 1} of {options.epochs}, {size} px"
         history = model.fit(source, epochs=1, shuffle=False, verbose=0, callbacks=[rate, Bar(title, steps)]).history
@@ -312,16 +255,6 @@ def write_log(path: Path, rows: list[dict]) -> None:
         writer.writerows(rows)
 
 
-def download(address: str, target: Path) -> Path:
-    """Fetch a file with a progress bar, unless it is there."""
-    if not target.exists():
-        with urllib.request.urlopen(address, timeout=30) as source:
-            size = int(source.headers.get("Content-Length", 0))
-            with tqdm.wrapattr(source, "read", total=size, desc=f"downloading {address}") as stream:
-                save(target, lambda path: shutil.copyfileobj(stream, path.open("wb")))
-    return target
-
-
 def processor_has_bfloat16() -> bool:
     """Whether Linux says that the processor computes in bfloat16."""
     flags = Path("/proc/cpuinfo")
@@ -342,10 +275,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=processor_has_bfloat16())
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
-    if options.resume and not (options.out / "checkpoint.keras").exists():
+    for name, least in {"width": 1 / 64, "epochs": 1, "seed": 0, "batch": 1, "rate": 0}.items():
+        if not getattr(options, name) >= least:
+            parser.error(f"--{name} is {getattr(options, name)}; it must be {least:g} or more")
+    if options.resume and not all((options.out / name).exists() for name in ("checkpoint.keras", "log.csv")):
         parser.error(f"there is no checkpoint in {options.out} to resume from")
-    train(TinyImageNet(options.data or download(HOME, options.out / Path(HOME).name)), options.out, options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    data = TinyImageNet(options.data or download(HOME, options.out / Path(HOME).name))
+    if options.batch > len(data.train[0]):
+        parser.error(f"--batch is {options.batch}; there are only {len(data.train[0])} training pictures")
+    train(data, options.out, options)
 
 
 if __name__ == "__main__":

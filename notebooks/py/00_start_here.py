@@ -107,7 +107,9 @@ helpers.show(helpers.plot_filters(made), caption)
 # | [02_pretrained_models](02_pretrained_models.ipynb) | What is VGG16 made of? What does a network say? | 40 |
 # | [03_kernels](03_kernels.ipynb) | What did it learn to multiply with? | 40 |
 # | [04_feature_maps](04_feature_maps.ipynb) | What does each layer make of a photo? | 40 |
-# | [05_gradient_ascent](05_gradient_ascent.ipynb) | What does a filter want to see? | 45 |
+# | [05_gradient_ascent](05_gradient_ascent.ipynb) | What does a filter want to see? | 35 |
+# | [05b_better_pictures](05b_better_pictures.ipynb) | What makes its picture clear, and is it evidence? | 40 |
+# | [10_train_your_own](10_train_your_own.ipynb) | How did the bundled network come to be? | 40 |
 #
 # Each has a slider to play with and three exercises. The last cells of this one show how an exercise works.
 #
