@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import numbers
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -182,7 +183,8 @@ def maximize(
         As in :func:`visualize_filters`; also if the network has no such class.
     """
     objective = check(model, objective)
-    if not 1 <= count <= BATCH or not diversity >= 0:
+    numeric = isinstance(count, (int, np.integer)) and isinstance(diversity, numbers.Real)
+    if not numeric or not 1 <= count <= BATCH or not 0 <= diversity < np.inf:
         raise ValueError(f"count is {count!r}, diversity {diversity!r}; they must be 1 to {BATCH}, and 0 or more.")
     if diversity and len(find_layer(model, objective.terms[0].layer_name).output.shape) != FEATURE_MAPS:
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import recipes
 from .backend import keras, tf
-from .objectives import Objective, copy_weights, in_bfloat16, responses_of
+from .objectives import Objective, check_places, copy_weights, in_bfloat16, responses_of
 from .progress import progress_bar
 from .recipes import RECIPES, Recipe
 
@@ -34,8 +34,10 @@ class Climb:
         preview: Callable | None,
         diversity: float = 0.0,
     ) -> None:
+        snapshots = list(snapshots) if isinstance(snapshots, Iterable) else [snapshots]
         check_call(model, iters, size, method, seed, snapshots)
         self.recipe = method if isinstance(method, Recipe) else RECIPES[method]
+        check_sides(model, objective, self.recipe, size)
         self.objective, self.iters, self.size, self.preview = objective, iters, size, preview
         self.snapshots = sorted(set(snapshots))
         key = (*((t.kind, t.layer_name, t.place, t.weight) for t in objective.terms), self.recipe, bfloat16, diversity)
@@ -47,20 +49,24 @@ class Climb:
     def run(self, indices: np.ndarray, seeds: list[int]) -> list[dict]:
         """One row for each picture; a silent one is tried again from other seeds."""
         rows: list[dict] = []
+        self.stopped = False
         with progress_bar(total=indices.shape[1] * self.iters, desc=str(self.objective), unit="step") as bar:
             for first in range(0, indices.shape[1], BATCH):
                 batch = slice(first, first + BATCH)
-                rows += self._batch(indices[:, batch], seeds[batch], bar)
-                if rows[-1]["iters"] < self.iters:
-                    print(f"Stopped after {rows[-1]['iters']} of {self.iters} steps: the pictures so far.")
-                    return rows
+                rows += [] if self.stopped else self._batch(indices[:, batch], seeds[batch], bar)
             for again in range(1, self.recipe.starts):
-                silent = [place for place, row in enumerate(rows) if not row["response"] > 0][:BATCH]
-                if silent:
-                    bar.total += len(silent) * self.iters
-                    anew = self._batch(indices[:, silent], [seeds[place] + 1000 * again for place in silent], bar)
-                    for place, row in zip(silent, anew, strict=True):
-                        rows[place] = row
+                silent = [place for place, row in enumerate(rows) if not row["response"] > 0]
+                for places in (silent[first : first + BATCH] for first in range(0, len(silent), BATCH)):
+                    bar.total += len(places) * self.iters
+                    anew = [seeds[place] + 1000 * again for place in places]
+                    found = [] if self.stopped else self._batch(indices[:, places], anew, bar)
+                    for place, row in zip(places, found, strict=False):
+                        rows[place] = max(rows[place], row, key=lambda row: row["response"])
+        if self.stopped and not rows:
+            raise KeyboardInterrupt
+        if self.stopped:
+            steps = min(row["iters"] for row in rows)
+            print(f"Stopped after {steps} of {self.iters} steps: the pictures so far.")
         return rows
 
     def _batch(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
@@ -83,8 +89,9 @@ class Climb:
                     if self.preview:
                         self.preview(recipes.to_rgb(recipe, state[0]).numpy())
         except KeyboardInterrupt:
+            self.stopped = True
             if not done:
-                raise
+                return []
         images = np.round(recipes.to_rgb(recipe, state[0]).numpy() * 255).astype(np.float32) / 255
         responses = self.compiled.reported(images, ids)[0].numpy()
         seconds, history = time.perf_counter() - begun, np.concatenate(history)
@@ -153,7 +160,17 @@ class CompiledStep:
         return self.diversity * tf.stop_gradient(tf.abs(responses)) * mean
 
 
+def check_sides(model: keras.Model, objective: Objective, recipe: Recipe, size: int) -> None:
+    """Raise ValueError unless the network takes the pictures of each round, and each neuron lies in its map."""
+    smallest = max(16, size // recipe.rounds)
+    smallest = min(recipe.window or smallest, smallest)
+    if smallest != size and None not in model.input_shape[1:3]:
+        raise ValueError(f"{model.name} takes pictures of {size} x {size} pixels only: leave out window and rounds.")
+    check_places(model, objective, smallest)
+
+
 def check_call(model: keras.Model, iters: Any, size: Any, method: Any, seed: Any, snapshots: Any) -> None:
+    """Raise ValueError for the first argument that makes no sense, with its value and the valid ones."""
     if not isinstance(iters, (int, np.integer)) or iters < 1:
         raise ValueError(f"iters is {iters!r}; it must be a whole number, 1 or more.")
     if not isinstance(size, (int, np.integer)) or not 16 <= size <= 2048:

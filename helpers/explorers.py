@@ -16,6 +16,7 @@ from PIL import Image
 from .activations import feature_maps
 from .ascent import visualize_filter
 from .backend import keras
+from .gallery import STEPS, stored_pictures
 from .images import sample_image
 from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers, find_layer
@@ -212,15 +213,22 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
     size
         Height and width of the pictures in pixels.
     """
+    stored: dict[str, np.ndarray | None] = {}  # pictures of the gallery, which are there at once
 
     def draw(layer: str, channel: int, steps: int) -> tuple[np.ndarray, str]:
-        picture = visualize_filter(model, layer, channel, iters=steps, size=size)
-        state = "stays silent" if picture.silent else f"mean response {picture.response:.3g}"
+        if layer not in stored:
+            stored[layer] = stored_pictures(model, layer)
+        if steps == STEPS and stored[layer] is not None and stored[layer].shape[1] == size:
+            image, state = stored[layer][channel], "from the gallery"
+        else:
+            picture = visualize_filter(model, layer, channel, iters=steps, size=size)
+            image = picture.image
+            state = "it stays silent" if picture.silent else f"mean response {picture.response:.3g}"
         caption = f"<b>{layer}, filter {channel}</b>: its picture after {steps} steps of gradient ascent; {state}."
-        return _scaled(picture.image, HEIGHT, Image.Resampling.BICUBIC), caption
+        return _scaled(image, HEIGHT, Image.Resampling.BICUBIC), caption
 
     layers = {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
     steps = widgets.IntSlider(
-        64, 1, 256, description="steps", layout=widgets.Layout(width="420px"), continuous_update=False
+        STEPS, 1, 256, description="steps", layout=widgets.Layout(width="420px"), continuous_update=False
     )
     return Explorer("Filter explorer", layers, draw, list(layers)[len(layers) // 2], "filter", {"steps": steps})

@@ -117,13 +117,12 @@ def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 
         raise ValueError("There are no snapshots: make the pictures with snapshots=range(0, iters, 8), say.")
     rows = [[picture.snapshots[step] for picture in pictures] for step in steps]
     rows.append([picture.image for picture in pictures])
-    frames = []
-    for images, share in zip(rows, [*(np.array(steps) / pictures[0].iters), 1.0], strict=True):
-        sheet = Image.fromarray(np.round(tile(images, len(images), 4) * 255).astype(np.uint8))
-        sheet = sheet.resize((round(sheet.width * height / sheet.height), height), Image.Resampling.BICUBIC)
-        frame = Image.new("RGB", (sheet.width, height + 8), "white")
-        frame.paste(sheet)
-        frame.paste((60, 60, 60), (0, height + 3, max(1, round(share * sheet.width)), height + 8))
+    sheets = [Image.fromarray(np.round(tile(images, len(images), 4) * 255).astype(np.uint8)) for images in rows]
+    width, frames = round(sheets[-1].width * height / sheets[-1].height), []
+    for sheet, share in zip(sheets, [*(np.array(steps) / pictures[0].iters), 1.0], strict=True):
+        frame = Image.new("RGB", (width, height + 8), "white")
+        frame.paste(sheet.resize((width, height), Image.Resampling.BICUBIC))
+        frame.paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
         frames.append(frame)
     file, times = io.BytesIO(), [milliseconds] * len(steps) + [2000]
     frames[0].save(file, format=kind, save_all=True, append_images=frames[1:], duration=times, loop=0)

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,15 @@ from PIL import Image
 
 from .ascent import FilterImage, visualize_filters
 from .backend import keras
+from .images import IMAGE_FOLDER
 from .layers import conv_layers
+from .objectives import channel, check
 from .plotting import tile
 from .progress import progress_bar
 from .quality import quality_cards
 
+GALLERY = IMAGE_FOLDER / "gallery"
+STEPS = 128
 GAP = 2  # pixels between two pictures of a sheet
 COLUMNS = 16
 INDEX = "gallery.json"
@@ -28,7 +32,7 @@ INDEX = "gallery.json"
 def render_gallery(
     model: keras.Model,
     layers: Sequence[str] | None = None,
-    out: str | Path = "images/gallery",
+    out: str | Path = GALLERY,
     executor: concurrent.futures.Executor | None = None,
     *,
     size: int = 96,
@@ -43,8 +47,8 @@ def render_gallery(
     layers
         Their names; None: all convolutions.
     out
-        Folder for ``<layer>.webp``, sheets of 16 pictures in a row, and ``gallery.json``: for each layer the weights'
-        fingerprint, the sheet's measures, and each filter's quality card.
+        Folder, by default ``images/gallery``, for ``<layer>.webp``, sheets of 16 pictures in a row, and
+        ``gallery.json``: for each layer the weights' fingerprint, the sheet's measures, each filter's quality card.
     executor
         Draws several layers at once. With processes, ``load`` must be given.
     size
@@ -60,15 +64,22 @@ def render_gallery(
     Raises
     ------
     LayerNotFound
-        If there is no such layer.
+        If there is no such layer, or it gives no feature maps.
+    ValueError
+        If processes are to draw without ``load``.
     OSError
         If the folder cannot be written; finished layers stay.
     """
     out, layers = Path(out), list(conv_layers(model) if layers is None else layers)
+    if load is None and isinstance(executor, concurrent.futures.ProcessPoolExecutor):
+        raise ValueError("Processes cannot share the model: give load, a function that they call to get it.")
+    for layer in layers:
+        check(model, channel(layer, 0))
     out.mkdir(parents=True, exist_ok=True)
     index = read_index(out)
     prints = {layer: fingerprint(model, layer, size) for layer in layers}
-    left = [layer for layer in layers if index.get(layer, {}).get("fingerprint") != prints[layer]]
+    there = [layer for layer in layers if (out / f"{layer}.webp").is_file()]
+    left = [layer for layer in prints if layer not in there or index.get(layer, {}).get("fingerprint") != prints[layer]]
     source = model if load is None else load
     with progress_bar(total=len(left), desc="gallery", unit="layer") as bar:
         for layer, (sheet, cards) in zip(left, _drawn(source, left, size, executor), strict=True):
@@ -94,6 +105,16 @@ def read_sheet(folder: Path, layer: str, entry: dict) -> np.ndarray:
     return np.stack([pixels[row * step : row * step + size, col * step : col * step + size] for row, col in places])
 
 
+def stored_pictures(model: keras.Model, layer: str, folder: Path = GALLERY) -> np.ndarray | None:
+    """The gallery's pictures of a layer, float32 ``(filters, size, size, 3)``; None if these weights have none."""
+    entry = read_index(folder).get(layer)
+    if entry is None or not (folder / f"{layer}.webp").is_file():
+        return None
+    if entry["fingerprint"] != fingerprint(model, layer, entry["size"]):
+        return None
+    return read_sheet(folder, layer, entry)
+
+
 def fingerprint(model: keras.Model, layer: str, size: int) -> str:
     """SHA-256, shortened, of all weights up to a layer: another network has another gallery."""
     cut = keras.Model(model.input, model.get_layer(layer).output)
@@ -103,7 +124,12 @@ def fingerprint(model: keras.Model, layer: str, size: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def _drawn(source, layers: list[str], size: int, executor: concurrent.futures.Executor | None):
+def _drawn(
+    source: keras.Model | Callable[[], keras.Model],
+    layers: list[str],
+    size: int,
+    executor: concurrent.futures.Executor | None,
+) -> Iterator[tuple[bytes, list[dict]]]:
     if executor is None:
         return (draw_layer(source, layer, size) for layer in layers)
     return executor.map(draw_layer, [source] * len(layers), layers, [size] * len(layers))
@@ -114,7 +140,9 @@ def draw_layer(
 ) -> tuple[bytes, list[dict[str, float | int | str]]]:
     """One layer's sheet as WebP, and its filters' quality cards in order."""
     model = source if isinstance(source, keras.Model) else source()
-    made: list[FilterImage] = visualize_filters(model, layer, size=size)
+    made: list[FilterImage] = visualize_filters(model, layer, iters=STEPS, size=size)
+    if len(made) < model.get_layer(layer).output.shape[-1] or min(picture.iters for picture in made) < STEPS:
+        raise KeyboardInterrupt  # it was stopped: what is there so far is no sheet
     images = [np.ones_like(picture.image) if picture.silent else picture.image for picture in made]
     sheet = Image.fromarray(np.round(tile(images, COLUMNS, GAP) * 255).astype(np.uint8))
     file = io.BytesIO()

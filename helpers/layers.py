@@ -70,7 +70,8 @@ def get_submodel(
     """
     names = [layer_names] if isinstance(layer_names, str) else list(layer_names)
     layers = [find_layer(model, name) for name in names]
-    outputs = [_before_activation(layer) if before_activation else layer.output for layer in layers]
+    tensors = {layer.name: _before_activation(layer) if before_activation else layer.output for layer in layers}
+    outputs = [tensors[name] for name in names]  # a name may come twice
     submodel = keras.Model(model.input, outputs[0] if isinstance(layer_names, str) else outputs, name=model.name)
     submodel.network = getattr(model, "network", None)
     return submodel
@@ -93,7 +94,7 @@ def _before_activation(layer: keras.Layer) -> keras.KerasTensor:
         def compute_output_shape(self, _):
             return layer.output.shape
 
-    return WithoutActivation(name=f"{layer.name}_before_activation")(layer.input)
+    return WithoutActivation(name=f"{layer.name}_before_activation", dtype=layer.dtype_policy)(layer.input)
 
 
 def layer_table(model: keras.Model) -> pandas.DataFrame:

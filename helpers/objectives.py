@@ -27,9 +27,8 @@ class Term:
     weight: float = 1.0
 
     def __str__(self) -> str:
-        place = "" if self.place is None else f" at {self.place}"
-        index = "" if self.index is None else f" {self.index}"
-        return f"{self.weight:+g} {self.kind} {self.layer_name or ''}{index}{place}"
+        parts = [self.kind, self.layer_name, self.index, self.place and f"at {self.place}"]
+        return " ".join([f"{self.weight:+g}", *(str(part) for part in parts if part is not None)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +73,7 @@ def channel(layer_name: str, index: int) -> Objective:
 
 def neuron(layer_name: str, index: int, place: tuple[int, int] | None = None) -> Objective:
     """One unit of a feature map: at ``place`` (row, column), by default in its centre."""
-    return Objective((Term("neuron", layer_name, index, place),))
+    return Objective((Term("neuron", layer_name, index, None if place is None else tuple(place)),))
 
 
 def whole_layer(layer_name: str) -> Objective:
@@ -97,7 +96,7 @@ def check(model: keras.Model, objective: Objective) -> Objective:
     FilterOutOfRange
         If the layer has no such channel.
     ValueError
-        If the network has no head, the class is unknown, or a place lies outside of the feature map.
+        If the network has no head, the class is unknown, or a place is no pair of whole numbers.
     """
     return Objective(tuple(_checked(model, term) for term in objective.terms))
 
@@ -111,7 +110,21 @@ def _checked(model: keras.Model, term: Term) -> Term:
         raise LayerNotFound(term.layer_name, maps, model.name)
     if term.kind != "layer":
         check_filter(term.index, shape[-1], term.layer_name)
+    if term.place is not None:
+        whole = [isinstance(number, (int, np.integer)) and number >= 0 for number in term.place]
+        if whole != [True, True]:
+            raise ValueError(f"place is {term.place!r}; it must be a pair (row, column) of whole numbers from 0.")
     return term
+
+
+def check_places(model: keras.Model, objective: Objective, side: int) -> None:
+    """Raise ValueError if a neuron lies outside of its feature map, for pictures of so many pixels a side."""
+    for term in objective.terms:
+        if term.place is not None:
+            shape = get_submodel(model, term.layer_name).compute_output_shape((1, side, side, 3))
+            if not (term.place[0] < shape[1] and term.place[1] < shape[2]):
+                units = f"{shape[1]} x {shape[2]} units for pictures of {side} x {side} pixels"
+                raise ValueError(f"place is {term.place}; {term.layer_name} gives {units}.")
 
 
 def check_filter(index: Any, count: int, layer_name: str) -> None:
@@ -158,7 +171,7 @@ def responses_of(
             return first.weight * _reduced(first, maps), None
 
         return sliced
-    submodel = get_submodel(model, names, before_activation=before_activation)
+    submodel = _cut(model, objective, before_activation)
 
     def whole(images: Any, indices: Any) -> tuple[Any, Any]:
         outputs = keras.tree.flatten(submodel(preprocess(model, images), training=False))
@@ -172,9 +185,23 @@ def responses_of(
     return whole
 
 
+def _cut(model: keras.Model, objective: Objective, before_activation: bool) -> keras.Model:
+    """From the input to what each term needs; a class always before its softmax, fused or a layer of its own."""
+    tensors = {}
+    for term in objective.terms:
+        layer, logit = find_layer(model, term.layer_name), term.kind == "class"
+        if logit and isinstance(layer, (keras.layers.Activation, keras.layers.Softmax)):
+            tensors[term.layer_name] = layer.input
+        elif term.layer_name not in tensors:
+            part = get_submodel(model, term.layer_name, before_activation=before_activation or logit)
+            tensors[term.layer_name] = part.output
+    return keras.Model(model.input, [tensors[term.layer_name] for term in objective.terms])
+
+
 def _chosen_maps(layer: keras.Layer, tensor: Any, filters: Any, before_activation: bool) -> Any:
     """Feature maps (batch, height, width), float32: for picture i that of filters[i], from these kernels alone."""
-    kernel = tf.gather(layer.kernel, filters, axis=3)
+    kernel = tf.cast(tf.gather(layer.kernel, filters, axis=3), layer.compute_dtype)
+    tensor = tf.cast(tensor, layer.compute_dtype)
     tensor = tf.nn.conv2d(tensor, kernel, layer.strides, layer.padding.upper(), dilations=layer.dilation_rate)
     tensor = tf.cast(tf.einsum("bhwb->bhw", tensor), tf.float32)
     if layer.use_bias:
@@ -196,10 +223,6 @@ def _reduced(term: Term, maps: Any) -> Any:
     if term.kind == "channel":
         return tf.reduce_mean(maps, axis=[1, 2])
     row, column = term.place or (maps.shape[1] // 2, maps.shape[2] // 2)
-    if not (0 <= row < maps.shape[1] and 0 <= column < maps.shape[2]):
-        raise ValueError(
-            f"place is {term.place}; {term.layer_name} gives {maps.shape[1]} x {maps.shape[2]} units here."
-        )
     return maps[:, row, column]
 
 
@@ -210,7 +233,7 @@ def in_bfloat16(model: keras.Model, layer_names: list[str]) -> keras.Model:
         policy = {} if isinstance(layer, keras.layers.InputLayer) else {"dtype": "bfloat16"}
         return layer.__class__.from_config(layer.get_config() | policy)
 
-    cut = get_submodel(model, layer_names)
+    cut = get_submodel(model, dict.fromkeys(layer_names))
     copy = keras.models.clone_model(cut, clone_function=copied)
     copy.network = cut.network
     return copy
@@ -218,6 +241,6 @@ def in_bfloat16(model: keras.Model, layer_names: list[str]) -> keras.Model:
 
 def copy_weights(model: keras.Model, copy: keras.Model) -> None:
     """Give a copy from :func:`in_bfloat16` the weights that the network has now."""
-    for layer in copy.layers:
+    for layer in (layer for layer in copy.layers if layer.weights):
         for new, old in zip(layer.weights, model.get_layer(layer.name).weights, strict=True):
             new.assign(old)

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from .backend import keras
+from .errors import FilterOutOfRange
 from .images import sample_image, sample_names
 from .layers import get_submodel
 from .models import preprocess
@@ -83,13 +84,15 @@ def quality_cards(
     list of Quality
         Computed from the pictures in 8 bits a colour, as they are saved.
     """
-    yardstick = natural_responses(model, layer_name, images[0].shape[0])
+    yardstick, filters = natural_responses(model, layer_name, images[0].shape[0]), list(filters)
+    if wrong := [f_index for f_index in filters if f_index not in range(len(yardstick.mean))]:
+        raise FilterOutOfRange(wrong[0], len(yardstick.mean), layer_name)
     saved = [Image.fromarray(np.round(image * 255).astype(np.uint8)) for image in images]
     variants = [saved, *([change(picture) for picture in saved] for change in HELD_OUT.values())]
     own, *others = (mean_responses(model, layer_name, [np.asarray(p, np.float32) / 255 for p in v]) for v in variants)
     scores = z_scores(own, yardstick)
     cards = []
-    for place, f_index in enumerate(filters):
+    for place, (f_index, _) in enumerate(zip(filters, images, strict=True)):
         limit = max(float(yardstick.p999[f_index]), 1e-12)
         card = Quality(
             response=float(own[place, f_index]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not np.isfinite(value) or value < 0:
-                raise ValueError(f"{field.name} is {value!r}; it must be a number, 0 or more.")
+            value, whole = getattr(self, field.name), field.type == "int"
+            if not isinstance(value, numbers.Integral if whole else numbers.Real) or not 0 <= value < np.inf:
+                raise ValueError(f"{field.name} is {value!r}; it must be a {'whole ' * whole}number, 0 or more.")
         if self.rounds < 1 or self.starts < 1:
             raise ValueError(f"rounds is {self.rounds} and starts is {self.starts}; both must be 1 or more.")
         if self.fourier and (self.decay or self.blur_every or self.rounds > 1):
@@ -160,7 +161,7 @@ def update(recipe: Recipe, state: tuple, gradient: Any, step: Any) -> tuple:
 
 def blurred(pictures: Any, deviation: float) -> Any:
     """Gaussian blur of (batch, height, width, 3), float32, mirrored at the edges; the deviation is in pixels."""
-    reach = max(1, round(3 * deviation))
+    reach = min(max(1, round(3 * deviation)), min(pictures.shape[1:3]) - 1)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(deviation, 1e-6)) ** 2).astype(np.float32)
     kernel = np.repeat((weights / weights.sum())[:, None, None, None], 3, axis=2)
     padded = tf.pad(pictures, [[0, 0], [reach, reach], [reach, reach], [0, 0]], mode="REFLECT")

@@ -23,10 +23,12 @@ def draw_filters() -> None:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
+    import helpers
     from helpers.gallery import GALLERY, read_index, read_sheet
     from helpers.models import BUNDLED_SHA256
     from helpers.plotting import tile
 
+    helpers.render_gallery(helpers.load_model("mini_vgg16"), ROWS)
     index = read_index(GALLERY)
     rows = [read_sheet(GALLERY, layer, index[layer])[:COUNT] for layer in ROWS]
     sheet = tile(np.concatenate(rows), columns=COUNT, gap=4)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 import helpers
-from helpers import keras, recipes, tf
-from helpers.recipes import COLOUR_CORRELATION, RECIPES
+from helpers import channel, keras, maximize, recipes, tf, visualize_filter, visualize_filters
+from helpers.climb import Climb
+from helpers.recipes import COLOUR_CORRELATION, RECIPES, Recipe
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +155,229 @@ def test_a_random_filter_follows_the_seed(model: keras.Model) -> None:
     drawn = {helpers.visualize_filter(model, "block1_conv1", iters=1, size=16, seed=seed).f_index for seed in range(6)}
     again = {helpers.visualize_filter(model, "block1_conv1", iters=1, size=16, seed=seed).f_index for seed in range(6)}
     assert drawn == again and len(drawn) > 1
+
+
+@pytest.fixture(scope="module")
+def small() -> keras.Model:
+    """Twenty filters of 3 x 3 that respond to anything."""
+    return convolution(np.random.default_rng(0).normal(size=(3, 3, 3, 20)), np.full(20, 3.0))
+
+
+def convolution(kernel: np.ndarray, bias: np.ndarray) -> keras.Model:
+    inputs = keras.Input((None, None, 3))
+    conv = keras.layers.Conv2D(kernel.shape[-1], kernel.shape[:2], activation="relu", name="conv")
+    network = keras.Model(inputs, conv(inputs), name="small")
+    conv.set_weights([kernel, bias])
+    return network
+
+
+@pytest.mark.parametrize("method", ["fourier", "regularised"])
+def test_a_snapshot_is_the_picture_before_its_step(small: keras.Model, method: str) -> None:
+    made = visualize_filter(small, "conv", 4, 20, 18, method, 6, snapshots=[17, 0, 5, 5])
+    assert list(made.snapshots) == [0, 5, 17]
+    start = recipes.to_rgb(RECIPES[method], recipes.start(RECIPES[method], 18, 6))[0]
+    np.testing.assert_allclose(made.snapshots[0], start, atol=1e-6)
+    for step in (5, 17):
+        stopped = visualize_filter(small, "conv", 4, step, 18, method, 6)
+        np.testing.assert_allclose(made.snapshots[step], stopped.image, atol=0.6 / 255)
+        np.testing.assert_allclose(made.history[:step], stopped.history, rtol=1e-4)
+    plain = visualize_filter(small, "conv", 4, 20, 18, method, 6)
+    np.testing.assert_allclose(made.image, plain.image, atol=1.1 / 255)
+    assert plain.snapshots == {}
+
+
+def test_the_preview_gets_the_pictures_so_far(small: keras.Model) -> None:
+    seen: list[np.ndarray] = []
+    made = visualize_filters(small, "conv", [3, 1], 40, 18, preview=seen.append)
+    assert [images.shape for images in seen] == [(2, 18, 18, 3)] * 3, "after 16, 32 and 40 steps"
+    assert all(images.dtype == np.float32 and images.min() >= 0 and images.max() <= 1 for images in seen)
+    np.testing.assert_allclose(seen[-1], [picture.image for picture in made], atol=0.51 / 255)
+    np.testing.assert_allclose(seen[0][0], visualize_filter(small, "conv", 3, 16, 18).image, atol=0.6 / 255)
+
+
+def stop_at(number: int) -> Callable[[np.ndarray], None]:
+    """A preview during which the kernel is interrupted, at its call of this number."""
+    calls: list[int] = []
+
+    def preview(images: np.ndarray) -> None:
+        calls.append(len(images))
+        if len(calls) == number:
+            raise KeyboardInterrupt
+
+    return preview
+
+
+@pytest.mark.parametrize(
+    ("filters", "call", "iters", "words"),
+    [
+        (3, 2, [32] * 3, "Stopped after 32 of 40 steps"),
+        (20, 2, [32] * 16, "Stopped after 32 of 40 steps"),
+        (20, 3, [40] * 16, "Stopped after 40 of 40 steps"),  # just as the first batch was done
+        (20, 4, [40] * 16 + [16] * 4, "Stopped after 16 of 40 steps"),
+    ],
+)
+def test_an_interrupt_returns_the_pictures_so_far(
+    small: keras.Model, capsys: pytest.CaptureFixture, filters: int, call: int, iters: list[int], words: str
+) -> None:
+    made = visualize_filters(small, "conv", range(filters), 40, 18, preview=stop_at(call))
+    assert [picture.iters for picture in made] == iters == [len(picture.history) for picture in made]
+    assert [picture.f_index for picture in made] == list(range(len(iters)))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == f"{words}: the pictures so far."
+    if filters == 3:
+        stopped = visualize_filters(small, "conv", range(3), 32, 18)
+        np.testing.assert_allclose(made[2].image, stopped[2].image, atol=1.1 / 255)
+
+
+def test_an_interrupt_before_any_picture_is_one_and_a_later_one_keeps_those_done(
+    small: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from helpers.climb import CompiledStep
+
+    start, starts = CompiledStep.start, []
+
+    def interrupted(self: CompiledStep, seeds: list[int], size: int, before: tuple | None) -> tuple:
+        starts.append(len(seeds))
+        if len(starts) == fatal:
+            raise KeyboardInterrupt
+        return start(self, seeds, size, before)
+
+    monkeypatch.setattr(CompiledStep, "start", interrupted)
+    fatal = 1
+    with pytest.raises(KeyboardInterrupt):
+        visualize_filters(small, "conv", iters=2, size=18)
+    starts.clear()
+    fatal = 2
+    made = visualize_filters(small, "conv", iters=2, size=18)
+    assert [picture.iters for picture in made] == [2] * 16
+
+
+def test_a_picture_is_whole_255ths_and_so_is_its_response(small: keras.Model) -> None:
+    for picture in visualize_filters(small, "conv", [2, 7], 5, 18):
+        levels = picture.image * 255
+        np.testing.assert_allclose(levels, np.round(levels), atol=1e-4)
+        saved = np.round(levels).astype(np.uint8)
+        maps = helpers.get_submodel(small, "conv")(saved[None] / np.float32(255)).numpy()
+        assert picture.response == pytest.approx(maps[..., picture.f_index].mean(), rel=1e-4)
+
+
+def count_starts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """The seeds of each batch that is climbed."""
+    batches: list[list[int]] = []
+    batch = Climb._batch
+    monkeypatch.setattr(
+        Climb, "_batch", lambda self, ids, seeds, bar: batches.append(seeds) or batch(self, ids, seeds, bar)
+    )
+    return batches
+
+
+def test_a_silent_filter_is_tried_from_every_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filter 1 responds to everything, the other 18 to nothing: they are tried again, 16 and 2 together."""
+    bias = np.full(19, -99.0)
+    bias[1] = 9
+    network, batches = convolution(np.zeros((3, 3, 3, 19)), bias), count_starts(monkeypatch)
+    made = visualize_filters(network, "conv", iters=1, size=16, seed=4, method=Recipe(starts=3))
+    assert [picture.silent for picture in made] == [f_index != 1 for f_index in range(19)]
+    assert batches == [[4] * 16, [4] * 3, [1004] * 16, [1004] * 2, [2004] * 16, [2004] * 2]
+    assert {picture.seed for picture in made} == {4}, "no start was better than the first"
+    batches.clear()
+    assert visualize_filter(network, "conv", 1, 1, 16).seed == 0 and batches == [[0]]
+    visualize_filter(network, "conv", 0, 1, 16, Recipe(starts=1))
+    assert batches == [[0], [0]]
+
+
+def test_the_seed_that_worked_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One unit that sees the whole picture: numpy tells which of the starts excite it."""
+    recipe = Recipe(fourier=False, before_activation=False, shift=0, scale=0, rotation=0, starts=5)
+    kernel = np.random.default_rng(1).normal(size=(16, 16, 3, 1))
+    kernel -= kernel.mean()
+    network = convolution(kernel, np.zeros(1))
+
+    def fires(seed: int) -> bool:
+        picture = recipes.to_rgb(recipe, recipes.start(recipe, 16, seed))[0].numpy()
+        return (picture * kernel[..., 0]).sum() > 0.1
+
+    seed = next(s for s in range(200) if [fires(s), fires(s + 1000), fires(s + 2000)] == [False, False, True])
+    batches = count_starts(monkeypatch)
+    made = visualize_filter(network, "conv", 0, 4, 16, recipe, seed)
+    assert not made.silent and made.seed == seed + 2000 and batches == [[seed], [seed + 1000], [seed + 2000]]
+    again = visualize_filter(network, "conv", 0, 4, 16, recipe, made.seed)
+    np.testing.assert_allclose(again.image, made.image, atol=1.1 / 255)
+
+
+def test_a_filter_that_no_noise_excites_is_found() -> None:
+    """The kind of VGG16's block5_conv1 number 11: the sum of an edge detector's map, minus more than noise gives."""
+    inputs = keras.Input((None, None, 3))
+    edge = keras.layers.Conv2D(2, (1, 2), activation="relu", name="edge")
+    pattern = keras.layers.Conv2D(1, 7, activation="relu", name="pattern")
+    network = keras.Model(inputs, pattern(edge(inputs)))
+    rise = np.array([-1.0, 1.0])[None, :, None].repeat(3, axis=2)
+    edge.set_weights([np.stack([rise, -rise], axis=-1), np.zeros(2)])
+    pattern.set_weights([np.ones((7, 7, 2, 1)), np.array([-15.0])])
+    respond = helpers.get_submodel(network, "pattern")
+    noise = np.clip(0.5 + np.random.default_rng(0).uniform(-10, 10, (20, 32, 32, 3)) / 255, 0, 1)
+    assert respond(noise.astype(np.float32)).numpy().max() == 0
+    stripes = np.tile(np.array([0.0, 0, 1, 1], np.float32)[None, :, None], (32, 8, 3))
+    assert respond(stripes[None]).numpy().min() > 1
+    assert visualize_filter(network, "pattern", 0, 40, 32, "classroom").silent
+    found = visualize_filter(network, "pattern", 0, 40, 32)
+    assert not found.silent and found.seed == 0 and found.response > 1
+
+
+def test_another_filter_costs_no_new_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = convolution(np.random.default_rng(0).normal(size=(3, 3, 3, 4)), np.full(4, 3.0))
+    traced: list[int] = []
+    transform = recipes.transform
+    monkeypatch.setattr(recipes, "transform", lambda *call: traced.append(1) or transform(*call))
+    pictures = [
+        visualize_filter(network, "conv", f, iters, 18, seed=seed) for f, iters, seed in [(0, 3, 0), (3, 20, 5)]
+    ]
+    (compiled,) = network.__dict__["_ascents"].values()
+    assert len(compiled.graphs) == len(traced) == 1
+    network.get_layer("conv").bias.assign(np.full(4, 5.0))
+    brighter = visualize_filter(network, "conv", 0, 3, 18)
+    assert len(traced) == 1 and brighter.history[0] == pytest.approx(pictures[0].history[0] + 2, abs=1e-3)
+    visualize_filters(network, "conv", [0, 1], 3, 18)
+    assert len(compiled.graphs) == len(traced) == 2, "a batch of another size"
+
+
+def likeness(network: keras.Model, layer_name: str, images: list[np.ndarray]) -> float:
+    """Mean cosine between the Gram matrices of every two pictures, by a plain loop."""
+    grams = []
+    submodel = helpers.get_submodel(network, layer_name, before_activation=True)
+    for maps in submodel(helpers.preprocess(network, np.stack(images))).numpy():
+        flat = maps.reshape(-1, maps.shape[-1])
+        grams.append((flat.T @ flat).ravel())
+    cosines = [
+        one @ two / np.linalg.norm(one) / np.linalg.norm(two) for i, one in enumerate(grams) for two in grams[:i]
+    ]
+    return float(np.mean(cosines))
+
+
+def test_diverse_pictures_differ(model: keras.Model) -> None:
+    layer = "block3_conv1"
+    alike, diverse = (maximize(model, channel(layer, 5), 30, 32, count=3, diversity=diversity) for diversity in (0, 1))
+    assert [picture.seed for picture in diverse] == [0, 1, 2]
+    cosines = [likeness(model, layer, [picture.image for picture in pictures]) for pictures in (alike, diverse)]
+    assert cosines[1] < cosines[0] - 0.2
+    grey = helpers.get_submodel(model, layer)(helpers.preprocess(model, np.full((32, 32, 3), 0.5, np.float32)))
+    weakest = min(picture.response for picture in diverse)
+    assert weakest > 1.2 * float(tf.reduce_mean(grey[..., 5])), "and still excite the filter"
+
+
+def test_a_difference_is_climbed_as_a_whole(model: keras.Model) -> None:
+    layer = "block2_conv2"
+    objective = channel(layer, 3) - 0.5 * channel(layer, 7)
+    (made,) = maximize(model, objective, 24, 32)
+    one = visualize_filter(model, layer, 3, 24, 32)
+    prepared = helpers.preprocess(model, np.stack([made.image, one.image]))
+    both, alone = helpers.get_submodel(model, layer)(prepared).numpy().mean(axis=(1, 2))
+    assert made.response == pytest.approx(both[3] - 0.5 * both[7], rel=1e-3)
+    assert made.response > alone[3] - 0.5 * alone[7] and both[7] < 0.5 * alone[7]
+    assert made.objective == objective and one.objective == channel(layer, 3)
+
+
+def test_a_filter_can_be_avoided(small: keras.Model) -> None:
+    (made,) = maximize(small, -channel("conv", 5), 24, 18)
+    (liked,) = maximize(small, channel("conv", 5), 1, 18)
+    assert made.history[-1] > made.history[0] and made.response > -liked.response

@@ -151,6 +151,18 @@ def test_folding_one_filter_by_hand(train: ModuleType) -> None:
     np.testing.assert_allclose(arrays["block1_conv1/bias"], [0.5 - 1 * 1.5], rtol=1e-6)
 
 
+def test_unfolding_and_folding_give_the_same_network_back(train: ModuleType) -> None:
+    """And its normalisation is settled: a batch of those pictures is normalised as in use."""
+    arrays, model = train.fold(unsettled(train.build(0.05, 3))), train.build(0.05, 3)
+    pictures = np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3), np.uint8)
+    train.unfold(model, arrays, pictures)
+    for name, array in train.fold(model).items():
+        np.testing.assert_allclose(array, arrays[name], rtol=1e-4, atol=1e-4, err_msg=name)
+    inside = train.keras.Model(model.input, model.get_layer("block2_conv1_normalised").output)
+    batch = np.float32(pictures[..., ::-1])
+    np.testing.assert_allclose(inside(batch, training=True), inside(batch, training=False), rtol=1e-2, atol=1e-2)
+
+
 # ---- the pictures
 
 
@@ -293,10 +305,24 @@ def test_the_seed_repeats_a_training_and_resuming_continues_it(runs: list[Path])
     assert one == other
 
 
+def test_a_training_may_start_from_a_network(
+    train: ModuleType, folder: Path, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is as wide as that one, begins where it ended, and sees whole pictures."""
+    monkeypatch.setattr(train, "BLOCKS", ((1, 64), (2, 128)))
+    start = ["--start", str(runs[0] / "epoch_02.npz"), "--width", "0.5", "--epochs", "1", "--batch", "8"]
+    train.main(["--data", str(folder), "--out", str(tmp_path), *start, "--no-bfloat16"])
+    with np.load(runs[0] / "epoch_02.npz") as one, np.load(tmp_path / "epoch_00.npz") as other:
+        for array in set(one.files) - {"labels"}:
+            np.testing.assert_allclose(one[array], other[array], rtol=2e-2, atol=2e-3, err_msg=array)
+    assert [row["size"] for row in logged(tmp_path)] == ["64"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--resume"], "there is no checkpoint in .* to resume from"),
+        (["--start", "nowhere.npz"], "there is no network nowhere.npz to start from"),
         (["--width", "0"], "--width is 0.0; it must be 0.015625 or more"),
         (["--width", "nan"], "--width is nan"),
         (["--epochs", "-3"], "--epochs is -3; it must be 1 or more"),

@@ -94,6 +94,34 @@ def fold(model: keras.Model) -> dict[str, np.ndarray]:
     return arrays
 
 
+def unfold(model: keras.Model, arrays: dict[str, np.ndarray], pictures: np.ndarray) -> None:
+    """Give a network from :func:`build` the kernels of a folded one, so that its training can go on.
+
+    Each batch normalisation gets the statistics of what comes in, over some pictures, and a scale and an offset that
+    leave it as it is: :func:`fold` gives the same arrays back.
+
+    Parameters
+    ----------
+    model
+        From :func:`build`, as wide as the kernels; its weights are set.
+    arrays
+        From :func:`fold`, in single or half precision.
+    pictures
+        uint8 ``(n, height, width, 3)``, RGB; a thousand will do.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2D):
+            scale = SCALE if layer.name == "block1_conv1" else 1.0
+            layer.set_weights([np.float32(arrays[f"{layer.name}/kernel"]) * scale])
+            incoming = keras.Model(model.input, layer.output).predict(pictures[..., ::-1], batch_size=100, verbose=0)
+            mean, variance = (np.float32(reduce(incoming, (0, 1, 2), np.float64)) for reduce in (np.mean, np.var))
+            values = [np.sqrt(variance + EPSILON), np.float32(arrays[f"{layer.name}/bias"]) + mean, mean, variance]
+            model.get_layer(f"{layer.name}_normalised").set_weights(values)
+    model.get_layer("predictions").set_weights(
+        [np.float32(arrays[f"predictions/{part}"]) for part in ("kernel", "bias")]
+    )
+
+
 def varied(pictures: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
     """A batch of sharp crops, shifted and mirrored at random; reflected where a crop reaches over the edge.
 
@@ -213,7 +241,11 @@ def train(data: TinyImageNet, out: Path, options: argparse.Namespace) -> None:
         keras.utils.set_random_seed(options.seed)
         if options.bfloat16:
             keras.config.set_dtype_policy("mixed_bfloat16")
-        model, rows = build(options.width, len(data.labels)), []
+        begin = dict(np.load(options.start)) if options.start else None
+        width = options.width if begin is None else begin["block1_conv1/kernel"].shape[-1] / BLOCKS[0][1]
+        model, rows = build(width, len(data.labels)), []
+        if begin is not None:
+            unfold(model, begin, pictures[:: max(1, len(pictures) // 1000)])
         optimizer = keras.optimizers.AdamW(weight_decay=options.weight_decay)
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
         model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
@@ -221,7 +253,7 @@ def train(data: TinyImageNet, out: Path, options: argparse.Namespace) -> None:
     model.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])  # a checkpoint forgets this
     started = time.monotonic()
     for epoch in range(len(rows), options.epochs):
-        size = next(size for end, size in STAGES if epoch < end * options.epochs)
+        size = SIDE if options.start else next(size for end, size in STAGES if epoch < end * options.epochs)
         source = Epoch(pictures, numbers, size, options.batch, (options.seed, epoch))
         steps, begun = len(source), time.monotonic()
         model.get_layer("dropout").seed_generator.state.assign((options.seed, steps * epoch))  # and the place in chance
@@ -269,6 +301,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=30, help="passes over the pictures")
     parser.add_argument("--minutes", type=float, help="stop after the epoch in which these are over")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--start", type=Path, help="a network, epoch_NN.npz, to train further, on whole pictures only")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=3e-3, help="peak of the learning rate")
@@ -280,6 +313,8 @@ def main(arguments: list[str] | None = None) -> None:
             parser.error(f"--{name} is {getattr(options, name)}; it must be {least:g} or more")
     if options.resume and not all((options.out / name).exists() for name in ("checkpoint.keras", "log.csv")):
         parser.error(f"there is no checkpoint in {options.out} to resume from")
+    if options.start and not options.start.is_file():
+        parser.error(f"there is no network {options.start} to start from")
     options.out.mkdir(parents=True, exist_ok=True)
     data = TinyImageNet(options.data or download(HOME, options.out / Path(HOME).name))
     if options.batch > len(data.train[0]):
