@@ -3,6 +3,7 @@ from .activations import strongest_patches as strongest_patches
 from .ascent import AscentImage as AscentImage
 from .ascent import FilterImage as FilterImage
 from .ascent import maximize as maximize
+from .ascent import seed_agreement as seed_agreement
 from .ascent import visualize_filter as visualize_filter
 from .ascent import visualize_filters as visualize_filters
 from .backend import keras as keras
@@ -42,6 +43,5 @@ from .plotting import plot_patches as plot_patches
 from .plotting import plot_predictions as plot_predictions
 from .plotting import show as show
 from .quality import quality_cards as quality_cards
-from .quality import seed_agreement as seed_agreement
 from .recipes import RECIPES as RECIPES
 from .recipes import Recipe as Recipe

@@ -14,7 +14,7 @@ from .backend import keras
 from .climb import BATCH, Climb
 from .layers import find_layer
 from .objectives import FEATURE_MAPS, Objective, channel, check, check_filter
-from .quality import Quality, quality_cards
+from .quality import Quality, mean_responses, natural_responses, quality_cards, z_scores
 from .recipes import Recipe
 
 
@@ -31,11 +31,6 @@ class AscentImage:
     seed: int
     seconds: float = dataclasses.field(repr=False)  # of the batch it was made in
 
-    @property
-    def silent(self) -> bool:
-        """True if the filter does not respond to its own picture: the ascent found nothing."""
-        return not self.response > 0
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FilterImage(AscentImage):
@@ -44,6 +39,11 @@ class FilterImage(AscentImage):
     layer_name: str
     f_index: int
     model: keras.Model = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def silent(self) -> bool:
+        """True if the filter does not respond to its own picture: the ascent found nothing."""
+        return not self.response > 0
 
     @functools.cached_property
     def quality(self) -> Quality:
@@ -191,3 +191,10 @@ def maximize(
     climb = Climb(model, objective, method, iters, size, seed, bfloat16, snapshots, preview, diversity)
     indices = np.array([[term.index or 0] * count for term in objective.terms], np.int32)
     return [AscentImage(**row) for row in climb.run(indices, [seed + number for number in range(count)])]
+
+
+def seed_agreement(one: FilterImage, other: FilterImage) -> float:
+    """How alike two pictures of one filter are to its layer: the correlation of all filters' z-scores, in [-1, 1]."""
+    yardstick = natural_responses(one.model, one.layer_name, one.image.shape[0])
+    scores = z_scores(mean_responses(one.model, one.layer_name, [one.image, other.image]), yardstick)
+    return float(np.corrcoef(scores)[0, 1])

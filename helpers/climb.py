@@ -54,7 +54,8 @@ class Climb:
             for first in range(0, indices.shape[1], BATCH):
                 batch = slice(first, first + BATCH)
                 rows += [] if self.stopped else self._batch(indices[:, batch], seeds[batch], bar)
-            for again in range(1, self.recipe.starts):
+            may_be_silent = all(term.kind in ("channel", "neuron") and term.weight > 0 for term in self.objective.terms)
+            for again in range(1, self.recipe.starts if may_be_silent else 1):
                 silent = [place for place, row in enumerate(rows) if not row["response"] > 0]
                 for places in (silent[first : first + BATCH] for first in range(0, len(silent), BATCH)):
                     bar.total += len(places) * self.iters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -15,9 +15,6 @@ from .errors import FilterOutOfRange
 from .images import sample_image, sample_names
 from .layers import get_submodel
 from .models import preprocess
-
-if TYPE_CHECKING:
-    from .ascent import FilterImage
 
 BATCH = 32  # pictures in one forward pass
 
@@ -106,13 +103,6 @@ def quality_cards(
         )
         cards.append(card)
     return cards
-
-
-def seed_agreement(one: FilterImage, other: FilterImage) -> float:
-    """How alike two pictures of one filter are to its layer: the correlation of all filters' z-scores, in [-1, 1]."""
-    yardstick = natural_responses(one.model, one.layer_name, one.image.shape[0])
-    scores = z_scores(mean_responses(one.model, one.layer_name, [one.image, other.image]), yardstick)
-    return float(np.corrcoef(scores)[0, 1])
 
 
 def mean_responses(model: keras.Model, layer_name: str, images: Sequence[np.ndarray]) -> np.ndarray:

@@ -103,7 +103,7 @@ def zipped(root: Path, target: Path) -> Path:
 
 
 def test_the_layers_are_vgg16s_a_quarter_as_wide(train: ModuleType) -> None:
-    model, vgg16 = train.build(0.25, 200), keras.applications.VGG16(weights=None, include_top=False)
+    model, vgg16 = train.build([0.25], 200), keras.applications.VGG16(weights=None, include_top=False)
     kinds = (keras.layers.Conv2D, keras.layers.MaxPooling2D)
     mine, theirs = ([layer for layer in network.layers if isinstance(layer, kinds)] for network in (model, vgg16))
     assert [layer.name for layer in mine] == [layer.name for layer in theirs] and len(mine) == 13 + 5
@@ -129,7 +129,7 @@ def unsettled(model: keras.Model) -> keras.Model:
 
 @pytest.mark.parametrize("size", [(64, 64), (35, 50)])
 def test_folding_changes_nothing(train: ModuleType, measure: ModuleType, tmp_path: Path, size: tuple) -> None:
-    model = unsettled(train.build(0.1, 7))
+    model = unsettled(train.build([0.1], 7))
     np.savez(tmp_path / "folded.npz", **train.fold(model), labels=list("abcdefg"))
     plain = measure.load(tmp_path / "folded.npz")
     pictures = np.random.default_rng(0).integers(0, 256, (4, *size, 3)).astype(np.float32)
@@ -140,7 +140,7 @@ def test_folding_changes_nothing(train: ModuleType, measure: ModuleType, tmp_pat
 
 def test_folding_one_filter_by_hand(train: ModuleType) -> None:
     """Gamma 3 and the deviation 2 make a factor of 3/2; the first layer's inputs are divided by 64 too."""
-    model = train.build(1 / 64, 2)
+    model = train.build([1 / 64], 2)
     for name in ("block1_conv1", "block1_conv2"):
         layer, normalised = model.get_layer(name), model.get_layer(f"{name}_normalised")
         layer.set_weights([np.full(layer.kernel.shape, 64.0)])
@@ -153,7 +153,7 @@ def test_folding_one_filter_by_hand(train: ModuleType) -> None:
 
 def test_unfolding_and_folding_give_the_same_network_back(train: ModuleType) -> None:
     """And its normalisation is settled: a batch of those pictures is normalised as in use."""
-    arrays, model = train.fold(unsettled(train.build(0.05, 3))), train.build(0.05, 3)
+    arrays, model = train.fold(unsettled(train.build([0.05], 3))), train.build([0.05], 3)
     pictures = np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3), np.uint8)
     train.unfold(model, arrays, pictures)
     for name, array in train.fold(model).items():
@@ -161,6 +161,27 @@ def test_unfolding_and_folding_give_the_same_network_back(train: ModuleType) -> 
     inside = train.keras.Model(model.input, model.get_layer("block2_conv1_normalised").output)
     batch = np.float32(pictures[..., ::-1])
     np.testing.assert_allclose(inside(batch, training=True), inside(batch, training=False), rtol=1e-2, atol=1e-2)
+
+
+def test_a_wider_network_computes_nearly_the_same(train: ModuleType, measure: ModuleType, tmp_path: Path) -> None:
+    """Exactly the same without the noise; layers that are wide enough keep their kernels."""
+    arrays, wide = train.fold(unsettled(train.build([0.05], 3))), train.build([0.05, 0.1, 0.06, 0.05, 0.08], 3)
+    silent = SimpleNamespace(
+        integers=np.random.default_rng(0).integers, standard_normal=lambda shape, dtype: np.zeros(shape, dtype)
+    )
+    pictures, answers = np.random.default_rng(1).random((2, 32, 32, 3), np.float32), []
+    for number, kernels in enumerate((arrays, train.widened(arrays, train.filters(wide), silent))):
+        np.savez(tmp_path / f"{number}.npz", **kernels, labels=list("abc"))
+        plain = measure.load(tmp_path / f"{number}.npz")
+        answers.append(np.asarray(plain(helpers.preprocess(plain, pictures))))
+    assert plain.get_layer("block2_conv1").filters == 13
+    np.testing.assert_allclose(*answers, rtol=1e-3, atol=1e-4)
+    noisy = train.widened(arrays, train.filters(wide), np.random.default_rng(0))
+    np.testing.assert_array_equal(noisy["block1_conv1/kernel"], arrays["block1_conv1/kernel"])
+    twin = noisy["block2_conv1/kernel"]
+    assert len(np.unique(np.round(twin, 6).reshape(-1, 13), axis=1).T) == 13, "no two copies stay equal"
+    with pytest.raises(ValueError, match="block2_conv1 has 13 filters, which cannot become 6"):
+        train.widened(noisy, train.filters(train.build([0.05], 3)), np.random.default_rng(0))
 
 
 # ---- the pictures
@@ -308,9 +329,9 @@ def test_the_seed_repeats_a_training_and_resuming_continues_it(runs: list[Path])
 def test_a_training_may_start_from_a_network(
     train: ModuleType, folder: Path, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is as wide as that one, begins where it ended, and sees whole pictures."""
+    """It begins where that one ended, and sees whole pictures."""
     monkeypatch.setattr(train, "BLOCKS", ((1, 64), (2, 128)))
-    start = ["--start", str(runs[0] / "epoch_02.npz"), "--width", "0.5", "--epochs", "1", "--batch", "8"]
+    start = ["--start", str(runs[0] / "epoch_02.npz"), "--width", "0.03", "--epochs", "1", "--batch", "8"]
     train.main(["--data", str(folder), "--out", str(tmp_path), *start, "--no-bfloat16"])
     with np.load(runs[0] / "epoch_02.npz") as one, np.load(tmp_path / "epoch_00.npz") as other:
         for array in set(one.files) - {"labels"}:
@@ -323,8 +344,9 @@ def test_a_training_may_start_from_a_network(
     [
         (["--resume"], "there is no checkpoint in .* to resume from"),
         (["--start", "nowhere.npz"], "there is no network nowhere.npz to start from"),
-        (["--width", "0"], "--width is 0.0; it must be 0.015625 or more"),
-        (["--width", "nan"], "--width is nan"),
+        (["--width", "0"], r"--width is \[0.0\]; give one share or 5, each 1/64 or more"),
+        (["--width", "0.1", "0.2"], r"--width is \[0.1, 0.2\]; give one share or 5"),
+        (["--width", "nan"], r"--width is \[nan\]"),
         (["--epochs", "-3"], "--epochs is -3; it must be 1 or more"),
         (["--batch", "0"], "--batch is 0; it must be 1 or more"),
         (["--batch", "25"], "--batch is 25; there are only 24 training pictures"),
@@ -431,7 +453,7 @@ def test_measuring_counts_as_by_hand(
 
 
 def test_statistics_are_those_of_a_plain_loop(train: ModuleType, measure: ModuleType, tmp_path: Path) -> None:
-    arrays = train.fold(unsettled(train.build(0.03, 3)))
+    arrays = train.fold(unsettled(train.build([0.03], 3)))
     np.savez(tmp_path / "network.npz", **arrays, labels=list("abc"))
     pictures = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
     found, responses = measure.statistics(measure.load(tmp_path / "network.npz"), pictures), []

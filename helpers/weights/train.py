@@ -13,32 +13,36 @@ import csv
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from folding import EPSILON, SCALE, fold, unfold, widened
 from keras import layers
 from tiny_imagenet import HOME, SIDE, TinyImageNet, download, save
 from tqdm import tqdm
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # VGG16: convolutions in each block, filters of each
 MEAN = (103.939, 116.779, 123.68)  # ImageNet's mean colour, in VGG16's order: blue, green, red
-SCALE = 64.0  # inputs are divided by this while training, so that the first layer starts well scaled
-EPSILON = 1e-3  # of the batch normalisation
 SHIFT = 4  # pixels by which a picture may be shifted beyond its edge
 STAGES = ((0.25, 40), (0.65, 48), (1.0, SIDE))  # until this share of the training: crops of this many pixels
 
 
-def build(width: float, classes: int, input_shape: tuple = (None, None, 3)) -> keras.Model:
+def filters(model: keras.Model) -> dict[str, int]:
+    """The number of filters of each convolution, by its name."""
+    return {layer.name: layer.filters for layer in model.layers if isinstance(layer, layers.Conv2D)}
+
+
+def build(width: Sequence[float], classes: int, input_shape: tuple = (None, None, 3)) -> keras.Model:
     """VGG16's layers and names with batch normalisation before each ReLU.
 
     Parameters
     ----------
     width
-        Share of VGG16's filters: 0.25 gives 16 in the first block and 128 in the last.
+        Share of VGG16's filters, for all blocks or for each: 0.25 gives 16 in the first block and 128 in the last.
     classes
         Outputs of the head.
     input_shape
@@ -52,74 +56,17 @@ def build(width: float, classes: int, input_shape: tuple = (None, None, 3)) -> k
     tensor = inputs = keras.Input(input_shape, name="input")
     tensor = layers.Rescaling(1 / SCALE, [-mean / SCALE for mean in MEAN], dtype="float32", name="centred")(tensor)
     plain = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
-    for block, (count, filters) in enumerate(BLOCKS, start=1):
+    widths = list(width) * len(BLOCKS) if len(width) == 1 else width
+    for block, ((count, full), share) in enumerate(zip(BLOCKS, widths, strict=True), start=1):
         for number in range(1, count + 1):
             name = f"block{block}_conv{number}"
-            tensor = layers.Conv2D(round(filters * width), 3, name=name, **plain)(tensor)
+            tensor = layers.Conv2D(round(full * share), 3, name=name, **plain)(tensor)
             tensor = layers.BatchNormalization(momentum=0.97, epsilon=EPSILON, name=f"{name}_normalised")(tensor)
             tensor = layers.ReLU(name=f"{name}_relu")(tensor)
         tensor = layers.MaxPooling2D(2, name=f"block{block}_pool")(tensor)
     tensor = layers.GlobalAveragePooling2D(name="avg_pool")(tensor)
     tensor = layers.Dropout(0.1, name="dropout")(tensor)
     return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="predictions")(tensor), name="mini_vgg16")
-
-
-def fold(model: keras.Model) -> dict[str, np.ndarray]:
-    """Fold each batch normalisation, and the scaling of the input, into the kernel before it.
-
-    With scale gamma, offset beta, running mean m and variance v, a normalised convolution
-    ``gamma * (k * x - m) / sqrt(v + epsilon) + beta`` is one with the kernel ``k * gamma / sqrt(v + epsilon)``
-    and the bias ``beta - m * gamma / sqrt(v + epsilon)``.
-
-    Parameters
-    ----------
-    model
-        From :func:`build`.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        ``<layer>/kernel`` and ``<layer>/bias`` of plain convolutions, for VGG16's preprocessing; float32.
-    """
-    arrays = {}
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2D):
-            normalised = model.get_layer(f"{layer.name}_normalised")
-            gamma, beta, mean, variance = (np.asarray(array) for array in normalised.get_weights())
-            factor = gamma / np.sqrt(variance + EPSILON)
-            kernel = layer.get_weights()[0] * factor
-            arrays[f"{layer.name}/kernel"] = kernel / SCALE if layer.name == "block1_conv1" else kernel
-            arrays[f"{layer.name}/bias"] = beta - mean * factor
-    arrays["predictions/kernel"], arrays["predictions/bias"] = model.get_layer("predictions").get_weights()
-    return arrays
-
-
-def unfold(model: keras.Model, arrays: dict[str, np.ndarray], pictures: np.ndarray) -> None:
-    """Give a network from :func:`build` the kernels of a folded one, so that its training can go on.
-
-    Each batch normalisation gets the statistics of what comes in, over some pictures, and a scale and an offset that
-    leave it as it is: :func:`fold` gives the same arrays back.
-
-    Parameters
-    ----------
-    model
-        From :func:`build`, as wide as the kernels; its weights are set.
-    arrays
-        From :func:`fold`, in single or half precision.
-    pictures
-        uint8 ``(n, height, width, 3)``, RGB; a thousand will do.
-    """
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2D):
-            scale = SCALE if layer.name == "block1_conv1" else 1.0
-            layer.set_weights([np.float32(arrays[f"{layer.name}/kernel"]) * scale])
-            incoming = keras.Model(model.input, layer.output).predict(pictures[..., ::-1], batch_size=100, verbose=0)
-            mean, variance = (np.float32(reduce(incoming, (0, 1, 2), np.float64)) for reduce in (np.mean, np.var))
-            values = [np.sqrt(variance + EPSILON), np.float32(arrays[f"{layer.name}/bias"]) + mean, mean, variance]
-            model.get_layer(f"{layer.name}_normalised").set_weights(values)
-    model.get_layer("predictions").set_weights(
-        [np.float32(arrays[f"predictions/{part}"]) for part in ("kernel", "bias")]
-    )
 
 
 def varied(pictures: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
@@ -241,10 +188,9 @@ def train(data: TinyImageNet, out: Path, options: argparse.Namespace) -> None:
         keras.utils.set_random_seed(options.seed)
         if options.bfloat16:
             keras.config.set_dtype_policy("mixed_bfloat16")
-        begin = dict(np.load(options.start)) if options.start else None
-        width = options.width if begin is None else begin["block1_conv1/kernel"].shape[-1] / BLOCKS[0][1]
-        model, rows = build(width, len(data.labels)), []
-        if begin is not None:
+        model, rows = build(options.width, len(data.labels)), []
+        if options.start:
+            begin = widened(dict(np.load(options.start)), filters(model), np.random.default_rng(options.seed))
             unfold(model, begin, pictures[:: max(1, len(pictures) // 1000)])
         optimizer = keras.optimizers.AdamW(weight_decay=options.weight_decay)
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
@@ -294,10 +240,11 @@ def processor_has_bfloat16() -> bool:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="Tiny ImageNet's zip or folder; by default it is downloaded (236 MB)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint, the log and the networks")
-    parser.add_argument("--width", type=float, default=0.25, help="share of VGG16's filters")
+    parser.add_argument("--width", type=float, nargs="+", default=[0.25], help="share of VGG16's filters; one or five")
     parser.add_argument("--epochs", type=int, default=30, help="passes over the pictures")
     parser.add_argument("--minutes", type=float, help="stop after the epoch in which these are over")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
@@ -308,7 +255,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=processor_has_bfloat16())
     options = parser.parse_args(arguments)
-    for name, least in {"width": 1 / 64, "epochs": 1, "seed": 0, "batch": 1, "rate": 0}.items():
+    if len(options.width) not in (1, len(BLOCKS)) or not min(options.width) >= 1 / 64:
+        parser.error(f"--width is {options.width}; give one share or {len(BLOCKS)}, each 1/64 or more")
+    for name, least in {"epochs": 1, "seed": 0, "batch": 1, "rate": 0}.items():
         if not getattr(options, name) >= least:
             parser.error(f"--{name} is {getattr(options, name)}; it must be {least:g} or more")
     if options.resume and not all((options.out / name).exists() for name in ("checkpoint.keras", "log.csv")):

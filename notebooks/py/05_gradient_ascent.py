@@ -3,20 +3,21 @@
 #
 # **Goals**
 # - write gradient ascent on a picture by hand, in ten lines;
-# - see why the loop that most tutorials teach leaves many filters grey, and mend it one ingredient at a time;
-# - read a grid of filters, from edges to textures to parts, and check it against photos.
+# - see why the loop that most tutorials teach leaves many filters grey;
+# - read a grid of filters, from edges to textures to parts.
 #
-# **Before this**: [02](02_pretrained_models.ipynb) (layers), [04](04_feature_maps.ipynb) (feature maps). **Time**: 45
+# **Before this**: [02](02_pretrained_models.ipynb) (layers), [04](04_feature_maps.ipynb) (feature maps). **Time**: 35
 # min. **Network**: printed by the next cell.
 
 # %%
-import time
+import functools
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 import helpers
-from helpers import keras, tf
+from helpers import tf
+from helpers.plotting import tile
 
 PHOTO = "cat"  # the one line to change: a bundled photo, a path or an address
 SEED = 0
@@ -99,7 +100,9 @@ helpers.show(helpers.plot_images({"as it is": final, "contrast stretched": stret
 
 # %%
 moved = np.abs(final - 0.5).mean() * 255
+by_photo = tf.reduce_mean(submodel(helpers.preprocess(model, helpers.load_image(PHOTO, 96)))[..., FILTER])
 print(f"The mean pixel is {moved:.0f} grey levels away from mid-grey, of 127 possible.")
+print(f"The filter responds more to it than to the photo {PHOTO!r}: {responses[-1] > by_photo}")
 
 # %% [markdown]
 # Many tutorials show only the stretched picture. It hides that the climb has hardly begun: a step of length 10 is
@@ -111,20 +114,19 @@ print(f"The mean pixel is {moved:.0f} grey levels away from mid-grey, of 127 pos
 # runs the loop above.
 
 # %%
-result = helpers.visualize_filter(model, "block3_conv1", iters=100, method="classroom", seed=SEED)
+steps = [0, 5, 20, 50, 99]
+result = helpers.visualize_filter(model, "block3_conv1", iters=100, method="classroom", seed=SEED, snapshots=steps)
 print(result)
 
-# %% [markdown]
-# The default method is the mended recipe, which the rest of this notebook builds up.
-
 # %%
-mended = helpers.visualize_filter(model, "block3_conv1", result.f_index, iters=100, seed=SEED)
-pair = {"classroom recipe": result.image, "mended recipe": mended.image}
+strip = {}
+for step, picture in result.snapshots.items():
+    strip[f"step {step}"] = (picture - picture.min()) / (np.ptp(picture) + 1e-8)
 caption = (
-    f"Filter {result.f_index} of block3_conv1, drawn at random, a hundred steps each: a faint texture on grey with "
-    "the classroom recipe, a texture in full contrast with the mended one."
+    f"Filter {result.f_index} of block3_conv1, drawn at random, before five of a hundred classroom steps, contrast "
+    "stretched each time: out of the noise comes what the filter responds to."
 )
-helpers.show(helpers.plot_images(pair, columns=2), caption)
+helpers.show(helpers.plot_images(strip, columns=5), caption)
 
 # %% [markdown]
 # A filter that does not exist gets a clear answer:
@@ -137,163 +139,73 @@ except helpers.FilterOutOfRange as error:
 
 # %% [markdown]
 # ## Which filters stay grey?
-# The classroom recipe, three filters in each convolution. Is every filter's own picture one that it responds to?
+# The classroom recipe, three filters in each convolution. What do twenty-five steps add to the noise? `snapshots` keeps
+# the pictures as they are before the steps that we name.
 
 # %%
 climbed = []
 for layer in helpers.conv_layers(model):
-    climbed += helpers.visualize_filters(model, layer, range(3), iters=25, method="classroom", seed=SEED)
+    climbed += helpers.visualize_filters(
+        model, layer, range(3), iters=25, method="classroom", seed=SEED, snapshots=(0, 24)
+    )
+changes = [picture.snapshots[24] - picture.snapshots[0] for picture in climbed]
 
 # %%
-caption = "Classroom recipe, three filters in each convolution: faint textures at first, nearly flat grey towards the "
-caption += "end; a tile marked silent belongs to a filter that does not respond to its own picture."
-helpers.show(helpers.plot_filters(climbed, columns=9), caption)
+strips = {}
+for place, layer in enumerate(helpers.conv_layers(model)):
+    three = [(0.5 + 30 * change).clip(0, 1) for change in changes[3 * place : 3 * place + 3]]
+    strips[layer.replace("_", "\n")] = tile(three, 1)
+caption = (
+    "What the classroom recipe adds to the noise, enlarged thirtyfold, for three filters of each convolution: texture "
+    "for some, nothing at all where the tile is plain grey."
+)
+helpers.show(helpers.plot_images(strips, columns=len(strips)), caption)
 
 # %%
-depth = len(climbed) // 2
-spread = [255 * picture.image.std() for picture in climbed]
-print(f"The deep half has less contrast: {np.mean(spread[depth:]) < np.mean(spread[:depth])}")
-print(f"Some filters stay silent: {any(picture.silent for picture in climbed)}")
+moved = [255 * np.sqrt((change**2).mean()) for change in changes]
+print(f"Some pictures have not moved at all: {min(moved) == 0}")
+print(f"No number has moved by more than two grey levels, as root mean square: {max(moved) < 2}")
 
 # %% [markdown]
 # Two causes. A filter that is silent on noise sits behind a ReLU whose gradient is zero: there is no way up to follow.
-# And deep gradients are spread thinly over many pixels, so that steps of ten grey levels in all go nowhere.
+# And the steps are short: ten grey levels, shared by all numbers of the picture. Neither tells anything about the
+# filter.
 
 # %% [markdown]
-# ## How is it mended?
-# One loop, four ingredients, the same four filters, one second each. `climb` takes what is to be maximised,
-# where to start, how parameters become a picture, how they are updated, and how the picture is shaken.
+# ## Can it be mended?
+# Both causes can be removed. A filter that sleeps behind its ReLU has a slope *before* the ReLU. Do some sleep here?
 
 # %%
-LAYER, FILTERS, SECONDS, SHAPE = "block4_conv3", [0, 1, 2, 3], 1.0, (4, 96, 96, 3)
-after_relu = helpers.get_submodel(model, LAYER)
-before_relu = helpers.get_submodel(model, LAYER, before_activation=True)
-
-
-# %%
-def climb(submodel, parameters, to_rgb, update, shake=tf.identity):
-    @tf.function
-    def step():
-        with tf.GradientTape() as tape:
-            maps = submodel(helpers.preprocess(model, shake(to_rgb(parameters))))
-            responses = tf.reduce_mean(tf.gather(maps, FILTERS, axis=3, batch_dims=1), axis=[1, 2])
-        update(parameters, tape.gradient(responses, parameters))
-
-    step()  # compiles; the clock starts now
-    end = time.perf_counter() + SECONDS
-    while time.perf_counter() < end:
-        step()
-    return to_rgb(parameters).numpy()
-
+noise = 0.5 + tf.random.stateless_uniform((96, 96, 3), [SEED, 0], -10, 10) / 255
+silent = helpers.feature_maps(model, noise, "block4_conv3")["block4_conv3"].max(axis=(0, 1)) == 0
+before = helpers.feature_maps(model, noise, "block4_conv3", before_activation=True)["block4_conv3"][..., silent]
+print(f"Some filters are silent on noise: {silent.any()}; below zero, but with a slope: {before.max(initial=-1) < 0}")
 
 # %% [markdown]
-# **0. The classroom recipe**, and **1. the response before the ReLU** in its place: a silent filter now has a slope.
-
-
-# %%
-def unit_step(parameters, gradient):
-    norm = tf.sqrt(tf.reduce_sum(gradient**2, axis=[1, 2, 3], keepdims=True))
-    parameters.assign_add(10 / 255 * gradient / (norm + 1e-8))
-
+# The helper's default maximises the response before the ReLU, and takes larger steps, of a kind that suits pictures.
+# The same number of steps for both:
 
 # %%
-noise = 0.5 + tf.random.stateless_uniform(SHAPE, [SEED, 0], -10, 10) / 255
-pictures = {"0 classroom": climb(after_relu, tf.Variable(noise), tf.identity, unit_step)}
-pictures["1 before ReLU"] = climb(before_relu, tf.Variable(noise), tf.identity, unit_step)
-
-# %% [markdown]
-# **2. Adam and a sigmoid.** Adam gives each parameter a step of its own size; the sigmoid keeps the picture between 0
-# and 1.
-
-
-# %%
-def adam():
-    optimizer = keras.optimizers.Adam(0.05)
-    return lambda parameters, gradient: optimizer.apply([-gradient], [parameters])
-
-
-# %%
-logits = tf.random.stateless_normal(SHAPE, [SEED, 0], stddev=0.1)
-pictures["2 Adam, sigmoid"] = climb(before_relu, tf.Variable(logits), tf.sigmoid, adam())
-
-# %% [markdown]
-# **3. Fourier and decorrelated colour** (Olah, Mordvintsev and Schubert 2017). The parameters are a spectrum, divided
-# by frequency as in natural photos, in colour axes that vary independently in photos. Broad shapes come as easily as
-# dots.
-
-# %%
-from helpers.recipes import COLOUR_CORRELATION
-
-frequency = np.hypot(np.fft.fftfreq(96)[:, None], np.fft.rfftfreq(96)[None])
-scale = (96 / np.maximum(frequency, 1 / 96)).astype("float32")
-
-
-# %%
-def from_spectrum(spectrum):
-    waves = tf.signal.irfft2d(tf.complex(spectrum[:, 0] * scale, spectrum[:, 1] * scale), [96, 96])
-    return tf.sigmoid(tf.transpose(waves, [0, 2, 3, 1]) / 4 @ COLOUR_CORRELATION.T)
-
-
-# %%
-spectrum = tf.random.stateless_normal((4, 2, 3, 96, 49), [SEED, 0], stddev=0.01)
-pictures["3 Fourier"] = climb(before_relu, tf.Variable(spectrum), from_spectrum, adam())
-
-# %% [markdown]
-# **4. Random shifts, turns and zooms**, inside the compiled step: what survives being shaken is a shape, not a fluke
-# of pixels.
-
-# %%
-shift = keras.layers.RandomTranslation(0.1, 0.1, seed=SEED)
-turn = keras.layers.RandomRotation(10 / 360, seed=SEED)
-zoom = keras.layers.RandomZoom(0.1, seed=SEED)
-shaker = keras.Sequential([shift, turn, zoom])
-
-
-# %%
-def shake(images):
-    return shaker(images, training=True)
-
-
-pictures["4 shaken"] = climb(before_relu, tf.Variable(spectrum), from_spectrum, adam(), shake)
-
-# %% [markdown]
-# Side by side, with the response that each picture really reaches, after the ReLU and unshaken:
-
-
-# %%
-def reached(images, number):
-    return float(tf.reduce_mean(after_relu(helpers.preprocess(model, images))[number, ..., FILTERS[number]]))
-
-
-# %%
-tiles = {}
-for number, f_index in enumerate(FILTERS):
-    for name, images in pictures.items():
-        tiles[f"{name}\nfilter {f_index}: {reached(images, number):.1f}"] = images[number].clip(0, 1)
-
-# %%
+draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(6), iters=48, seed=SEED)
+pairs = zip(draw(method="classroom"), draw(method="fourier"), strict=True)
+columns = {f"filter {one.f_index}": tile([one.image, other.image], 1) for one, other in pairs}
 caption = (
-    f"Four filters of {LAYER}, one in each row; columns are the recipes at equal time, with the response reached. "
-    "Grey in the first two, dots with Adam, broad shapes with Fourier, clean repeated parts once shaken."
+    "Six filters of block4_conv3, 48 steps each: nearly flat grey with the classroom recipe above, full contrast and "
+    "repeated shapes with the default below."
 )
-helpers.show(helpers.plot_images(tiles, columns=5), caption)
-
-# %%
-better = [reached(pictures["3 Fourier"], number) > reached(pictures["0 classroom"], number) for number in range(4)]
-print(f"The Fourier spectrum beats the classroom recipe for every filter: {all(better)}")
+helpers.show(helpers.plot_images(columns, columns=6), caption)
 
 # %% [markdown]
-# Shaking lowers the response and clears the picture. A high response alone is not the aim: fine noise that only this
-# network reacts to scores well and tells us nothing.
+# [05b](05b_better_pictures.ipynb) takes this recipe apart and says how good its pictures are. Until then, read them.
 
 # %% [markdown]
 # ## From edges to textures to parts
-# `visualize_filters` has all four ingredients, computes only the chosen kernels, and climbs all pictures as one batch
-# in one compiled step. Eight filters of each block's last convolution:
+# `visualize_filters` computes only the chosen kernels, and climbs all pictures as one batch in one compiled step. Eight
+# filters of each block's last convolution:
 
 # %%
 notice = {
-    1: "plain colours and the finest stripes",
+    1: "colours, plain areas and the finest grain",
     2: "stripes and edges of one direction",
     3: "textures: weaves, spots, strokes",
     4: "small parts repeated: eyes, scales, petals",
@@ -303,46 +215,14 @@ notice = {
 # %%
 for block, seen in notice.items():
     layer = [name for name in helpers.conv_layers(model) if name.startswith(f"block{block}_")][-1]
-    made = helpers.visualize_filters(model, layer, range(8), iters=40, size=80, seed=SEED)
-    caption = f"Block {block}, {layer}, eight filters by the mended recipe: in the bundled network look for {seen}."
+    made = helpers.visualize_filters(model, layer, range(8), iters=56, size=80, seed=SEED)
+    caption = f"Block {block}, {layer}, eight filters by the default recipe: in the bundled network look for {seen}."
     helpers.show(helpers.plot_filters(made), caption)
 
 # %% [markdown]
 # The shapes grow with the receptive field, and the deepest ones need several looks. They are what *this* network
-# learned from its photos; another network has other filters.
-
-# %% [markdown]
-# ## Is the picture evidence?
-# A filter may respond to its own picture and still not be "about" it. A first check, by hand: the filter's mean
-# response to its own picture, beside its response to every bundled photo and to yours.
-
-# %%
-LAYER, FILTERS = "block4_conv3", range(8)
-made = helpers.visualize_filters(model, LAYER, FILTERS, iters=40, size=80, seed=SEED)
-by_own = np.array([picture.response for picture in made])
-
-# %%
-photos = np.stack([helpers.load_image(name, 80) for name in {*helpers.sample_names(), PHOTO}])
-maps = helpers.get_submodel(model, LAYER)(helpers.preprocess(model, photos))
-by_photo = tf.reduce_mean(maps, axis=[1, 2]).numpy()[:, : len(FILTERS)]
-wins = (by_own > by_photo.max(axis=0)).sum()
-print(f"{wins} of {len(made)} filters respond more to their own picture than to any photo.")
-
-# %%
-figure, axis = plt.subplots(figsize=(7, 2.8), layout="constrained")
-for responses in by_photo:
-    axis.plot(FILTERS, responses, "o", color="0.6", label="a photo")
-axis.plot(FILTERS, by_own, "D", color="black", label="its own picture")
-axis.set(xlabel=f"filter of {LAYER}", ylabel="mean response")
-axis.legend(*(part[-2:] for part in axis.get_legend_handles_labels()), frameon=False)
-axis.spines[["top", "right"]].set_visible(False)
-caption = f"Filters of {LAYER}: the black diamond, a filter's own picture, lies far above the grey dots, the photos."
-helpers.show(figure, caption)
-
-# %% [markdown]
-# It is the strongest stimulus we found, not the only one. People predict a filter's responses better from natural
-# photos than from such pictures (Borowski et al. 2021), and a network can be built to show misleading ones (Geirhos
-# et al. 2023).
+# learned from its photos; another network has other filters. And each is the strongest stimulus we *found*: 05b asks
+# how far to trust it.
 
 # %% [markdown]
 # ## Play
@@ -420,6 +300,25 @@ else:
 # </details>
 
 # %% [markdown]
+# The helpers' objectives are added and subtracted like this too. Which other channel does the picture of channel 0
+# excite most, and what is left when that one is kept low?
+
+# %%
+own = helpers.channel("block4_conv3", 0)
+picture = helpers.maximize(model, own, iters=48, seed=SEED)[0].image
+responses = helpers.feature_maps(model, picture, "block4_conv3")["block4_conv3"].mean(axis=(0, 1))
+other = helpers.channel("block4_conv3", 1 + int(responses[1:].argmax()))
+
+# %%
+goals = {"channel 0": own, "the other": other, "0 without the other": own - 0.5 * other}
+tiles = {name: helpers.maximize(model, goal, iters=48, seed=SEED)[0].image for name, goal in goals.items()}
+caption = (
+    "Channel 0 of block4_conv3, the other channel that its picture excites most, and a picture that excites the first "
+    "but not the second: what is left, and what is gone?"
+)
+helpers.show(helpers.plot_images(tiles, columns=3), caption)
+
+# %% [markdown]
 # ### Exercise 3. A unit gradient for each picture (write it)
 # Divide each picture's gradient `(n, h, w, 3)` by its own l2 norm. A gradient of zeros must stay zeros.
 
@@ -459,25 +358,25 @@ else:
 
 # %% [markdown]
 # ## Summary
-# Gradient ascent changes a picture so that one filter's response rises, while the weights stay fixed. The classroom
-# recipe moves a picture by a few grey levels and cannot wake a filter behind a silent ReLU. The response before the
-# ReLU, Adam on a Fourier spectrum and random shaking give full pictures in seconds.
+# 1. Gradient ascent changes a picture so that one filter's response rises, while the weights stay fixed.
+# 2. The classroom recipe moves a picture by a few grey levels and cannot wake a filter behind a silent ReLU.
+# 3. With both mended, pictures go from edges over textures to parts, block by block.
 #
-# Think about: Why does the step before the ReLU not change what a filter *reports*? Why do repeated parts fill the
-# picture rather than one large one? Would two filters with the same picture do the same in the network?
+# Questions to think about:
+# 1. Why does the step before the ReLU not change what a filter *reports*?
+# 2. Why do repeated parts fill the picture rather than one large one?
+# 3. Would two filters with the same picture do the same in the network?
 
 # %% [markdown]
 # ## Where next
-# Change `PHOTO` in 04_feature_maps and look for the photos' own patches that excite the filters you saw here.
+# [05b_better_pictures](05b_better_pictures.ipynb) adds the ingredients of the default recipe one by one, and measures
+# what a picture is worth.
 
 # %% [markdown]
 # ## References
-# - Erhan, Bengio, Courville, Vincent: Visualizing Higher-Layer Features of a Deep Network. University of Montreal,
-#   2009.
-# - Simonyan, Vedaldi, Zisserman: Deep Inside Convolutional Networks. arXiv:1312.6034, 2013.
-# - Stanford CS231n, lecture 12: Visualizing and Understanding, 2017.
-# - Chollet: Deep Learning with Python, Manning, chapter on interpreting what convnets learn.
-# - Olah, Mordvintsev, Schubert: Feature Visualization. Distill, 2017. doi:10.23915/distill.00007
-# - Borowski et al.: Exemplary Natural Images Explain CNN Activations Better than State-of-the-Art Feature
-#   Visualization. ICLR 2021.
-# - Geirhos et al.: Don't trust your eyes: on the (un)reliability of feature visualizations. arXiv:2306.04719, 2023.
+# - D. Erhan, Y. Bengio, A. Courville, P. Vincent (2009). Visualizing higher-layer features of a deep network.
+#   Technical report 1341, University of Montreal.
+# - K. Simonyan, A. Vedaldi, A. Zisserman (2013). Deep inside convolutional networks: visualising image classification
+#   models and saliency maps. [arXiv:1312.6034](https://arxiv.org/abs/1312.6034)
+# - F.-F. Li, J. Johnson, S. Yeung (2017). CS231n, lecture 12: visualizing and understanding. Stanford University.
+# - F. Chollet (2017). Deep learning with Python. Manning; the section on visualising convnet filters.
