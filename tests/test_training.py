@@ -51,9 +51,10 @@ def same_chance_afterwards() -> Iterator[None]:
 
 
 def script(name: str) -> Iterator[ModuleType]:
-    sys.path.insert(0, str(SCRIPTS))
+    before = list(sys.path)
+    sys.path[:0] = [str(SCRIPTS), str(Path(__file__).parent)]
     yield importlib.import_module(name)
-    sys.path.remove(str(SCRIPTS))
+    sys.path[:] = before
     del sys.modules[name]
 
 

@@ -1,6 +1,6 @@
 """Measure a network that ``train.py`` has written: how often it is right, and what its filters do on photos.
 
-    python helpers/weights/measure.py --data tiny-imagenet-200.zip [--network FILE.npz] [--statistics FILE.npz]
+    python tests/measure.py --data tiny-imagenet-200.zip [--network FILE.npz] [--statistics FILE.npz]
 
 prints its accuracy, its confusions, what it says about the sample photos and which filters keep silent. The statistics
 tell how strongly each filter responds to validation pictures; of the bundled network they go beside its file.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,13 +19,15 @@ from unittest import mock
 
 import numpy as np
 import pandas
-import train
 
 import helpers
 from helpers import keras, models
 from helpers.errors import WeightsUnavailable
 from helpers.progress import progress_bar
 from helpers.quality import high_frequency_share
+
+sys.path.insert(0, str(models.BUNDLED_FILE.parent))  # the training script's folder
+import train
 
 PICTURES = 1000  # on which the filters are watched
 RARE = 0.001  # share of positions under which a filter counts as rare
