@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .ascent import AscentImage, FilterImage
-from .plotting import WIDTH, grid, show_png, tile
+from .plotting import WIDTH, grid, show_picture, tile
 
 
 def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response: bool = False) -> Figure:
@@ -88,7 +88,7 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     return figure
 
 
-def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 160, milliseconds: int = 200) -> bytes:
+def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 112, milliseconds: int = 200) -> bytes:
     """The ascent as a moving picture: each snapshot, then the result; a bar below tells how far it has come.
 
     Parameters
@@ -125,7 +125,10 @@ def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 
         frame.paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
         frames.append(frame)
     file, times = io.BytesIO(), [milliseconds] * len(steps) + [2000]
-    frames[0].save(file, format=kind, save_all=True, append_images=frames[1:], duration=times, loop=0)
+    if kind == "png":  # where nothing moves, the result is shown
+        frames[-1].save(file, "png", save_all=True, default_image=True, append_images=frames, duration=times, loop=0)
+    else:
+        frames[0].save(file, kind, save_all=True, append_images=frames[1:], duration=times, loop=0)
     return file.getvalue()
 
 
@@ -141,6 +144,6 @@ def show_ascent(pictures: Sequence[AscentImage], caption: str, path: str | Path 
     path
         Where to save the GIF; None: nowhere.
     """
-    show_png(animation(pictures, "png"), caption)
+    show_picture(animation(pictures, "png"), caption)
     if path is not None:
         Path(path).write_bytes(animation(pictures, "gif"))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from .activations import Patch
 
+LARGEST_PNG = 200_000  # bytes; textures compress badly, and a notebook holds many figures
 WIDTH = 9.0  # inches; at 100 dots an inch a figure is as wide as a notebook's text
 MAP_COLOURS = "viridis"  # even in lightness and safe for the colour-blind: brighter is more
 SIGNED_COLOURS = "RdBu_r"  # for values around zero
@@ -40,17 +41,22 @@ def show(figure: Figure, caption: str) -> None:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100, facecolor="white", bbox_inches="tight", metadata={"Software": None})
     pyplot.close(figure)
-    show_png(file.getvalue(), caption)
+    show_picture(file.getvalue(), caption)
 
 
-def show_png(data: bytes, caption: str) -> None:
-    """Display the bytes of a PNG, animated or not, as :func:`show` displays a figure; same parameters and errors."""
+def show_picture(png: bytes, caption: str) -> None:
+    """Display a PNG as :func:`show` displays a figure; a large one that does not move becomes a smaller JPEG."""
     from IPython.display import display
 
     if len(caption) < 40:
         raise ValueError(f"The caption {caption!r} is too short: say in at least 40 characters what is seen.")
+    kind, data, picture = "image/png", png, Image.open(io.BytesIO(png))
+    if len(png) > LARGEST_PNG and not getattr(picture, "is_animated", False):
+        file = io.BytesIO()
+        picture.convert("RGB").save(file, format="jpeg", quality=90, subsampling=0)
+        kind, data = "image/jpeg", file.getvalue()
     text = {"text/plain": caption}
-    display({"image/png": data} | text, metadata={"image/png": {"alt": caption}}, raw=True)
+    display({kind: data} | text, metadata={kind: {"alt": caption}}, raw=True)
     display({"text/markdown": f"*{caption}*"} | text, raw=True)
 
 

@@ -66,9 +66,10 @@ def figure_without_text(notebook: NotebookNode) -> Iterator[str]:
     for number, cell in code_cells(notebook):
         shown = "".join(output.get("data", {}).get("text/markdown", "") for output in cell.outputs)
         for output in cell.outputs:
-            if "image/png" not in output.get("data", {}):
+            kind = next((kind for kind in ("image/png", "image/jpeg") if kind in output.get("data", {})), None)
+            if kind is None:
                 continue
-            alternative = output.metadata.get("image/png", {}).get("alt", "")
+            alternative = output.metadata.get(kind, {}).get("alt", "")
             if len(alternative) < 40:
                 yield f"cell {number}: a figure without alternative text of 40 characters: {alternative!r}"
             elif alternative in seen:

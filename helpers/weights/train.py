@@ -29,6 +29,7 @@ BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # VGG16: convolution
 MEAN = (103.939, 116.779, 123.68)  # ImageNet's mean colour, in VGG16's order: blue, green, red
 SHIFT = 4  # pixels by which a picture may be shifted beyond its edge
 STAGES = ((0.25, 40), (0.65, 48), (1.0, SIDE))  # until this share of the training: crops of this many pixels
+LATER_STAGES = ((0.6, 48), (1.0, SIDE))  # the same where the training starts from a network
 
 
 def filters(model: keras.Model) -> dict[str, int]:
@@ -199,7 +200,8 @@ def train(data: TinyImageNet, out: Path, options: argparse.Namespace) -> None:
     model.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])  # a checkpoint forgets this
     started = time.monotonic()
     for epoch in range(len(rows), options.epochs):
-        size = SIDE if options.start else next(size for end, size in STAGES if epoch < end * options.epochs)
+        stages = LATER_STAGES if options.start else STAGES
+        size = next(size for end, size in stages if epoch < end * options.epochs)
         source = Epoch(pictures, numbers, size, options.batch, (options.seed, epoch))
         steps, begun = len(source), time.monotonic()
         model.get_layer("dropout").seed_generator.state.assign((options.seed, steps * epoch))  # and the place in chance
@@ -248,7 +250,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=30, help="passes over the pictures")
     parser.add_argument("--minutes", type=float, help="stop after the epoch in which these are over")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument("--start", type=Path, help="a network, epoch_NN.npz, to train further, on whole pictures only")
+    parser.add_argument("--start", type=Path, help="a network, epoch_NN.npz, to train further")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=3e-3, help="peak of the learning rate")
