@@ -202,16 +202,27 @@ def made() -> list[helpers.FilterImage]:
     return helpers.visualize_filters(small_network(), "one", [0, 5], 6, SIZE, snapshots=[0, 2, 4])
 
 
+def frames_of(data: bytes) -> tuple[list[np.ndarray], list[int]]:
+    """The moving frames, float32 in [0, 1], and their times in milliseconds; not the picture that a PNG shows first."""
+    with Image.open(io.BytesIO(data)) as moving:
+        first = int(moving.format == "PNG")
+        if first:
+            assert moving.default_image, "a viewer that cannot move it shows the picture before the frames"
+        frames, durations = [], []
+        for frame in ImageSequence.Iterator(moving):
+            frames.append(np.asarray(frame.convert("RGB"), np.float32) / 255)
+            durations.append(frame.info.get("duration"))
+    if first:
+        assert np.abs(frames[0] - frames[-1]).max() < 0.02, "the picture where nothing moves is the result"
+    return frames[first:], durations[first:]
+
+
 @pytest.mark.parametrize("kind", ["gif", "png"])
 def test_an_animation_has_a_frame_for_each_snapshot_and_the_result(made: list[helpers.FilterImage], kind: str) -> None:
     data = helpers.animation(made, kind, height=64, milliseconds=150)
     with Image.open(io.BytesIO(data)) as moving:
         assert moving.format == kind.upper()
-        frames = [np.asarray(frame.convert("RGB"), np.float32) / 255 for frame in ImageSequence.Iterator(moving)]
-        durations = []
-        for number in range(moving.n_frames):
-            moving.seek(number)
-            durations.append(moving.info["duration"])
+    frames, durations = frames_of(data)
     assert len(frames) == 4 and durations == [150, 150, 150, 2000]
     wanted = [*([picture.snapshots[step] for picture in made] for step in (0, 2, 4)), [p.image for p in made]]
     for frame, pictures, share in zip(frames, wanted, (0, 2 / 6, 4 / 6, 1), strict=True):
@@ -228,8 +239,7 @@ def test_growing_pictures_move_in_frames_of_one_size(network: keras.Model) -> No
     made = helpers.visualize_filters(network, "one", [0, 1, 2], 4, SIZE, recipe, snapshots=range(4))
     assert made[0].snapshots[0].shape == (16, 16, 3) and made[0].snapshots[2].shape == (32, 32, 3)
     for kind in ("gif", "png"):
-        with Image.open(io.BytesIO(helpers.animation(made, kind, height=64))) as moving:
-            frames = [np.asarray(frame.convert("RGB"), np.float32) / 255 for frame in ImageSequence.Iterator(moving)]
+        frames, _ = frames_of(helpers.animation(made, kind, height=64))
         assert len(frames) == 5
         assert {frame.shape for frame in frames} == {(72, round(64 * (3 * 32 + 8) / 32), 3)}
         assert frames[0][:64, -4:].std() > 0.005, "the picture reaches the right edge"
@@ -250,7 +260,8 @@ def test_show_ascent_displays_one_file_and_saves_another(
     caption = "The picture of filter 0 of the first layer grows out of grey noise."
     helpers.show_ascent(made, caption, tmp_path / "ascent.gif")
     with Image.open(io.BytesIO(calls[0]["image/png"])) as shown, Image.open(tmp_path / "ascent.gif") as saved:
-        assert shown.n_frames == saved.n_frames == 4 and saved.format == "GIF"
+        assert saved.n_frames == 4 and saved.format == "GIF"
+        assert shown.n_frames == 5 and shown.default_image, "three snapshots, the result, and the still picture"
     assert calls[0]["text/plain"] == caption
 
 

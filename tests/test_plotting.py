@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from PIL import Image
 
 import helpers
-from helpers.plotting import block_means, normalize, tile, to_png
+from helpers.plotting import block_means, normalize, show_picture, tile, to_png
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,19 @@ def test_show_gives_the_picture_its_text_twice(monkeypatch: pytest.MonkeyPatch) 
     assert below["text/markdown"] == f"*{caption}*"
     assert Image.open(io.BytesIO(picture["image/png"])).width > 300
     assert not pyplot.get_fignums(), "closed, or the notebook shows it twice"
+
+
+def test_a_large_still_picture_is_stored_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, caption = shown(monkeypatch), "Coloured noise, which hardly becomes smaller as a PNG file."
+    noise = np.random.default_rng(0).uniform(size=(300, 300, 3)).astype(np.float32)
+    png, small = to_png(noise), to_png(noise[:32, :32])
+    show_picture(png, caption)
+    show_picture(small, caption)
+    (large, options), _, (kept, _), _ = calls
+    assert options["metadata"] == {"image/jpeg": {"alt": caption}} and "image/png" not in large
+    assert len(large["image/jpeg"]) < len(png) / 1.5 and kept["image/png"] == small
+    with Image.open(io.BytesIO(large["image/jpeg"])) as stored:
+        assert np.abs(np.asarray(stored, np.float32) / 255 - noise).mean() < 0.04, "colours stay"
 
 
 def test_show_refuses_a_figure_without_a_caption() -> None:
