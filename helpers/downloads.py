@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import hashlib
 import os
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 from unittest import mock
 
 import requests
@@ -66,7 +65,7 @@ def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) 
     except Exception as error:
         state = "is damaged" if path.is_file() else "is not"
         raise WeightsUnavailable(
-            f"{path.name} {state} in {path.parent} and cannot be downloaded ({_reason(error)}). "
+            f"{path.name} {state} in {path.parent} and cannot be downloaded ({reason(error)}). "
             f"Download {url} ({size()}) where there is a network, put it into {path.parent} and try again."
         ) from error
     return path
@@ -85,56 +84,46 @@ def _download(url: str, path: Path, file_hash: str | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=path.name, dir=path.parent, ignore_cleanup_errors=True) as folder:
         part = Path(folder) / path.name
-        with part.open("wb") as file:
-            _Transfer(url, file).wait(path.name)
+        with part.open("wb") as file, answer(url) as response:
+            response.raise_for_status()
+            size = int(response.headers.get("Content-Length", 0))
+            with progress_bar(desc=path.name, total=size, unit="B", unit_scale=True) as bar:
+                for chunk in response.iter_content(4096):  # small: a chunk comes when it is full
+                    bar.update(file.write(chunk))
         if not _is_right(part, file_hash):
             raise ValueError("the file that came is not the right one")
         os.replace(part, path)
 
 
-class _Transfer(threading.Thread):
-    """Bytes from an address to a file, in the background: who waits for them can stop waiting and close the file."""
+def answer(url: str) -> requests.Response:
+    """A server's answer, whose bytes are still to be read; nobody waits for it, or for a byte, over 3.5 seconds.
 
-    def __init__(self, url: str, file: BinaryIO) -> None:
-        super().__init__(name=f"download of {url}", daemon=True)  # a hanging look-up must not keep Python from ending
-        self.url, self.file = url, file
-        self.total: int | None = None  # not known before the server answers
-        self.done, self.last_byte = 0, time.monotonic()
-        self.failure: Exception | None = None
+    It is asked for in the background, because nothing else ends the look-up of a name that hangs.
 
-    def run(self) -> None:
+    Raises
+    ------
+    TimeoutError, requests.RequestException
+        If none comes; :func:`reason` says why in words.
+    """
+    promise: concurrent.futures.Future = concurrent.futures.Future()
+
+    def ask() -> None:
         try:
-            with requests.get(self.url, stream=True, timeout=2 * SILENCE) as response:
-                response.raise_for_status()
-                self.total, self.last_byte = int(response.headers.get("Content-Length", 0)), time.monotonic()
-                for chunk in response.iter_content(4096):  # small: a chunk comes when it is full
-                    self.file.write(chunk)
-                    self.done, self.last_byte = self.done + len(chunk), time.monotonic()
-        except Exception as error:  # for the thread that waits
-            self.failure = error
+            promise.set_result(requests.get(url, stream=True, timeout=SILENCE))
+        except Exception as error:
+            promise.set_exception(error)
 
-    def wait(self, name: str) -> None:
-        """Start, and return when all has come; raise when it failed, or when no byte comes any more."""
-        self.start()
-        while self.is_alive() and self.total is None:
-            self._wait_a_moment()
-        with progress_bar(desc=name, total=self.total, unit="B", unit_scale=True) as bar:
-            while self.is_alive():
-                self._wait_a_moment()
-                bar.update(self.done - bar.n)
-        if self.failure:
-            raise self.failure
-
-    def _wait_a_moment(self) -> None:
-        if time.monotonic() - self.last_byte > SILENCE:
-            raise TimeoutError(f"no byte for {SILENCE:g} seconds")
-        self.join(0.05)
+    # A daemon does not keep Python from ending.
+    threading.Thread(target=ask, name=f"download of {url}", daemon=True).start()
+    return promise.result(SILENCE)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The shortest true sentence about a failure, without addresses of objects."""
+    if isinstance(error, (TimeoutError, requests.Timeout)) or "Read timed out" in str(error):
+        return f"no byte for {SILENCE:g} seconds"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke"
     if isinstance(error, requests.RequestException) and not isinstance(error, requests.HTTPError):
         return "no connection"
-    return str(error)
+    return getattr(error, "strerror", None) or str(error)

@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import math
+import numbers
 from collections.abc import Iterable
+
+
+def is_whole(value: object, least: int, most: float = math.inf) -> bool:
+    """Whether a value is a whole number in a range; True and False are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= value <= most
+
+
+def check_whole(name: str, value: object, least: int, most: float = math.inf) -> None:
+    """Raise ValueError, with the name, the value and the valid ones, unless it is a whole number in a range."""
+    if not is_whole(value, least, most):
+        valid = f"{least:,} or more" if most == math.inf else f"from {least:,} to {most:,}"
+        raise ValueError(f"{name} is {value!r}; it must be a whole number, {valid}.")
+
+
+def check_filter(index: object, count: int, layer_name: str) -> None:
+    """Raise :class:`FilterOutOfRange` unless the index is one of the layer's filters."""
+    if not is_whole(index, 0, count - 1):
+        raise FilterOutOfRange(index, count, layer_name)
 
 
 class LayerNotFound(ValueError):
