@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .backend import keras
-from .errors import FilterOutOfRange
+from .errors import check_filter
 from .layers import conv_layers, get_submodel, receptive_field
 from .models import preprocess
 
@@ -92,27 +92,20 @@ def strongest_patches(
         If the layer or the channel does not exist.
     """
     field = receptive_field(model, layer_name)
-    apart = max(1, round(field.size[0] / field.stride[0] / 2))
+    (height, width), (down, right) = field.size, field.stride
+    apart = max(1, round(height / down / 2))
     patches = []
     for photo, image in photos.items():
         maps = feature_maps(model, image, layer_name)[layer_name]
-        if not 0 <= channel < maps.shape[-1]:
-            raise FilterOutOfRange(channel, maps.shape[-1], layer_name)
+        check_filter(channel, maps.shape[-1], layer_name)
         left = maps[..., channel].copy()
+        framed = np.pad(np.float32(image), ((height, height), (width, width), (0, 0)), constant_values=0.5)
         for _ in range(count):
             row, column = (int(place) for place in np.unravel_index(left.argmax(), left.shape))
             if left[row, column] <= 0:
                 break
-            patches.append(Patch(_cut(image, field, row, column), photo, row, column, float(left[row, column])))
+            y, x = height + field.first[0] + row * down, width + field.first[1] + column * right
+            patch = framed[y : y + height, x : x + width].copy()
+            patches.append(Patch(patch, photo, row, column, float(left[row, column])))
             left[max(0, row - apart) : row + apart + 1, max(0, column - apart) : column + apart + 1] = 0
     return sorted(patches, key=lambda patch: -patch.response)[:count]
-
-
-def _cut(image: np.ndarray, field, row: int, column: int) -> np.ndarray:
-    """The rectangle that unit (row, column) sees, filled up with mid-grey past the photo's edge."""
-    patch = np.full((*field.size, 3), 0.5, np.float32)
-    top, left = field.first[0] + row * field.stride[0], field.first[1] + column * field.stride[1]
-    rows = slice(max(top, 0), min(top + field.size[0], image.shape[0]))
-    columns = slice(max(left, 0), min(left + field.size[1], image.shape[1]))
-    patch[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = image[rows, columns]
-    return patch

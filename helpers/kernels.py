@@ -8,7 +8,7 @@ import numpy as np
 
 from .backend import keras
 from .errors import LayerNotFound
-from .layers import conv_layers
+from .layers import conv_layers, kernel_of
 from .models import preprocess
 
 if TYPE_CHECKING:
@@ -41,12 +41,10 @@ def get_kernels(model: keras.Model, layer_name: str) -> np.ndarray:
     LayerNotFound
         If there is no such layer, or it has no such kernel; the message lists near matches or every convolution.
     """
-    for layer in model.layers:
-        if layer.name == layer_name:
-            for weight in layer.weights:
-                if len(weight.shape) == 4:
-                    return np.array(weight, np.float32)
-    raise LayerNotFound(layer_name, conv_layers(model), model.name)
+    kernels = {layer.name: kernel_of(layer) for layer in model.layers}
+    if kernels.get(layer_name) is None:
+        raise LayerNotFound(layer_name, conv_layers(model), model.name)
+    return np.array(kernels[layer_name], np.float32)
 
 
 def rgb_kernels(model: keras.Model) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 
@@ -27,12 +28,8 @@ def conv_layers(model: keras.Model) -> list[str]:
     list of str
         Layers that slide a four-dimensional kernel: ``Conv2D``, ``DepthwiseConv2D`` and ``SeparableConv2D``.
     """
-    return [layer.name for layer in model.layers if _is_conv(layer)]
-
-
-def _is_conv(layer: keras.Layer) -> bool:
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
-    return isinstance(layer, kinds)
+    return [layer.name for layer in model.layers if isinstance(layer, kinds)]
 
 
 def find_layer(model: keras.Model, name: str) -> keras.Layer:
@@ -79,22 +76,20 @@ def get_submodel(
 
 def _before_activation(layer: keras.Layer) -> keras.KerasTensor:
     """The layer's output without its fused activation; the weights stay shared."""
-    activation = getattr(layer, "activation", None)
-    if activation in (None, keras.activations.linear) or not layer.weights:
+    if getattr(layer, "activation", None) in (None, keras.activations.linear) or not layer.weights:
         return layer.output
 
-    class WithoutActivation(keras.layers.Layer):
-        def call(self, inputs):
-            layer.activation = keras.activations.linear
-            try:
-                return layer.call(inputs)
-            finally:
-                layer.activation = activation
+    def without_activation(inputs: Any) -> Any:
+        with mock.patch.object(layer, "activation", keras.activations.linear):
+            return layer.call(inputs)
 
-        def compute_output_shape(self, _):
-            return layer.output.shape
+    name, shape = f"{layer.name}_before_activation", layer.output.shape
+    return keras.layers.Lambda(without_activation, lambda _: shape, name=name, dtype=layer.dtype_policy)(layer.input)
 
-    return WithoutActivation(name=f"{layer.name}_before_activation", dtype=layer.dtype_policy)(layer.input)
+
+def kernel_of(layer: keras.Layer) -> keras.Variable | None:
+    """The four-dimensional kernel of a layer, if it has one; of a separable one the depthwise kernels."""
+    return next((weight for weight in layer.weights if len(weight.shape) == 4), None)
 
 
 def layer_table(model: keras.Model) -> pandas.DataFrame:
@@ -125,13 +120,13 @@ def layer_table(model: keras.Model) -> pandas.DataFrame:
     rows = []
     for layer in model.layers:
         field = fields.get(id(layer.output))
-        kernel = next((weight.shape for weight in layer.weights if len(weight.shape) == 4), None)
+        kernel = kernel_of(layer)
         rows.append(
             {
                 "name": layer.name,
                 "type": type(layer).__name__,
                 "output_shape": tuple(layer.output.shape[1:]) if hasattr(layer.output, "shape") else None,
-                "kernel_shape": kernel and tuple(kernel),
+                "kernel_shape": None if kernel is None else tuple(kernel.shape),
                 "parameters": layer.count_params(),
                 "receptive_field": field and field.size,
                 "stride": field and field.stride,
@@ -160,52 +155,36 @@ def receptive_field(model: keras.Model, layer_name: str) -> Field:
     return field
 
 
-def _receptive_fields(model: keras.Model) -> dict[int, Field | None]:
-    """Follow the graph from the input; maps the identity of each layer's output tensor to its field."""
-    fields: dict[int, Field | None] = {id(tensor): Field((0, 0), (0, 0), (1, 1)) for tensor in model.inputs}
-    for nodes in (model._nodes_by_depth[depth] for depth in sorted(model._nodes_by_depth, reverse=True)):
+def _receptive_fields(model: keras.Model) -> dict[int, Field]:
+    """Follow the graph from the input; maps the identity of each layer's output tensor to its field, if it has one."""
+    fields = {id(tensor): np.array([[0, 0], [0, 0], [1, 1]]) for tensor in model.inputs}  # rows: first, last, stride
+    for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
         for node in nodes:
-            inputs = [fields.get(id(tensor)) for tensor in node.input_tensors]
-            for output in node.outputs:
-                if inputs:
-                    fields[id(output)] = _through(node.operation, inputs, node.input_tensors, output)
-    return fields
+            if node.input_tensors and all(id(tensor) in fields for tensor in node.input_tensors):
+                merged = np.stack([fields[id(tensor)] for tensor in node.input_tensors])
+                before = np.stack([merged[:, 0].min(axis=0), merged[:, 1].max(axis=0), merged[:, 2].max(axis=0)])
+                for output in node.outputs:
+                    after = _through(node.operation, before, node.input_tensors, output)
+                    fields |= {} if after is None else {id(output): after}
+    return {key: Field(*map(tuple, field.tolist())) for key, field in fields.items()}
 
 
-def _through(layer: keras.Layer, inputs: list[Field | None], tensors: list, output) -> Field | None:
-    """The field after a layer, from the fields before it. None: the whole picture, or not a map any more."""
-    if None in inputs or len(output.shape) != 4:
+def _through(layer: keras.Layer, field: np.ndarray, inputs: list, output: keras.KerasTensor) -> np.ndarray | None:
+    """The field after a layer, from the field before it. None: the whole picture, or not a map any more."""
+    if len(output.shape) != 4:
         return None
-    merged = Field(
-        tuple(min(field.first[axis] for field in inputs) for axis in (0, 1)),
-        tuple(max(field.last[axis] for field in inputs) for axis in (0, 1)),
-        tuple(max(field.stride[axis] for field in inputs) for axis in (0, 1)),
-    )
+    first, last, stride = field
     if isinstance(layer, keras.layers.ZeroPadding2D | keras.layers.Cropping2D):
-        sign = -1 if isinstance(layer, keras.layers.ZeroPadding2D) else 1
-        amount = getattr(layer, "padding", None) or layer.cropping
-        shift = [sign * amount[axis][0] * merged.stride[axis] for axis in (0, 1)]
-        return merged._replace(
-            first=tuple(np.add(merged.first, shift).tolist()), last=tuple(np.add(merged.last, shift).tolist())
-        )
+        cropped = layer.cropping if isinstance(layer, keras.layers.Cropping2D) else np.negative(layer.padding)
+        shift = np.array(cropped)[:, 0] * stride
+        return np.stack([first + shift, last + shift, stride])
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
-    if window is not None:
-        return _slide(merged, window, layer, tensors[0].shape[1:3])
-    same_map = all(tensor.shape[1:3] == output.shape[1:3] for tensor in tensors)
-    return merged if same_map else None
-
-
-def _slide(field: Field, window: tuple[int, int], layer: keras.Layer, shape: tuple) -> Field:
-    """The field after a convolution or a pooling: the window covers `reach` units of the map before it."""
-    first, last, stride = [], [], []
-    for axis in (0, 1):
-        step = layer.strides[axis]
-        reach = (window[axis] - 1) * getattr(layer, "dilation_rate", (1, 1))[axis] + 1
-        before = 0
-        if layer.padding == "same":  # TensorFlow puts the smaller half in front
-            covered = (-(-shape[axis] // step) - 1) * step + reach - shape[axis] if shape[axis] else reach - step
-            before = max(covered, 0) // 2
-        first.append(field.first[axis] - before * field.stride[axis])
-        last.append(field.last[axis] + (reach - 1 - before) * field.stride[axis])
-        stride.append(field.stride[axis] * step)
-    return Field(tuple(first), tuple(last), tuple(stride))
+    if window is None:
+        same_map = all(tensor.shape[1:3] == output.shape[1:3] for tensor in inputs)
+        return field if same_map else None
+    step, reach, before = np.array(layer.strides), np.array(window), 0  # the window covers reach units
+    reach = (reach - 1) * getattr(layer, "dilation_rate", 1) + 1
+    if layer.padding == "same":  # TensorFlow puts the smaller half in front
+        sides = np.array([side or any_side for side, any_side in zip(inputs[0].shape[1:3], step, strict=True)])
+        before = np.maximum((-(-sides // step) - 1) * step + reach - sides, 0) // 2
+    return np.stack([first - before * stride, last + (reach - 1 - before) * stride, stride * step])
