@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from .backend import keras, tf
 from .downloads import keras_cache, watched_downloads
-from .errors import WeightsUnavailable
+from .errors import WeightsUnavailable, check_whole
+from .images import load_image, to_pil
 from .layers import conv_layers
 
 if TYPE_CHECKING:
@@ -100,35 +100,35 @@ def load_model(
 
 
 def _build(name: str, weights: Any, include_top: bool, input_shape: tuple | None) -> keras.Model:
+    constructors, pretrained = _constructors(), weights == "pretrained"
     if _plain(name) == _plain(BUNDLED):
-        return _bundled(weights, include_top, input_shape)
-    constructors = _constructors()
-    if _plain(name) not in constructors:
+        model = _bundled(pretrained, include_top, input_shape)
+    elif _plain(name) in constructors:
+        model = _from_keras(constructors[_plain(name)], pretrained, include_top, input_shape)
+    else:
         raise ValueError(f"There is no network {name!r}. There are: {BUNDLED}, {', '.join(sorted(constructors))}.")
-    constructor = constructors[_plain(name)]
-    module = sys.modules[constructor.__module__]
-    facts: dict[str, Any] = {}
-    obtain_input_shape = module.imagenet_utils.obtain_input_shape
-
-    def remember(*args: Any, **kwargs: Any) -> Any:
-        facts.update(kwargs)
-        return obtain_input_shape(*args, **kwargs)
-
-    def build(source: str | None) -> keras.Model:
-        return constructor(weights=source, include_top=include_top, input_shape=input_shape)
-
-    with warnings.catch_warnings(), mock.patch.object(module.imagenet_utils, "obtain_input_shape", remember):
-        warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
-        if weights == "pretrained":
-            size = lambda: f"about {build(None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
-            with watched_downloads(size), _readable(f"A file in {keras_cache()}", name, OSError):
-                model = build("imagenet")
-        else:
-            model = build(None)
-    if weights not in (None, "pretrained"):
-        with _readable(f"{weights}", model.name, Exception):
+    if weights is not None and not pretrained:
+        with _readable(str(weights), model.name, Exception):
             model.load_weights(weights)
-    model.network = Network(model.name, module.preprocess_input, facts["default_size"], _imagenet_labels)
+    return model
+
+
+def _from_keras(constructor: Callable, pretrained: bool, include_top: bool, input_shape: tuple | None) -> keras.Model:
+    """A network of ``keras.applications``; its default size is what it tells Keras when it asks for its input shape."""
+    module = sys.modules[constructor.__module__]
+    build = functools.partial(constructor, include_top=include_top, input_shape=input_shape)
+    ask = module.imagenet_utils.obtain_input_shape
+    with warnings.catch_warnings(), mock.patch.object(module.imagenet_utils, ask.__name__, wraps=ask) as asked:
+        warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
+        if pretrained:
+            size = lambda: f"about {build(weights=None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
+            whole = _readable(f"A file in {keras_cache()}", constructor.__name__.lower(), OSError)
+            with watched_downloads(size), whole:
+                model = build(weights="imagenet")
+        else:
+            model = build(weights=None)
+    default_size = asked.call_args.kwargs["default_size"]
+    model.network = Network(model.name, module.preprocess_input, default_size, _imagenet_labels)
     return model
 
 
@@ -138,8 +138,8 @@ def _plain(name: str) -> str:
 
 def _constructors() -> dict[str, Callable[..., keras.Model]]:
     """Every network that this Keras offers, by its name in small letters."""
-    found = {name: getattr(keras.applications, name) for name in dir(keras.applications) if name[0].isupper()}
-    return {_plain(name): constructor for name, constructor in found.items()}
+    offered = vars(keras.applications).items()
+    return {_plain(name): constructor for name, constructor in offered if name[0].isupper()}
 
 
 @contextlib.contextmanager
@@ -152,16 +152,14 @@ def _readable(what: str, model_name: str, fault: type[Exception]) -> Iterator[No
         raise WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {reason}") from error
 
 
-def _bundled(weights: Any, include_top: bool, input_shape: tuple | None) -> keras.Model:
+def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> keras.Model:
     """VGG16's architecture, as wide as the kernels in the file."""
-    arrays = _bundled_arrays()
-    layers = keras.layers
+    arrays, layers = _bundled_arrays(), keras.layers
     tensor = inputs = keras.Input(input_shape or (None, None, 3), name="input")
     if any(side is not None and side < 32 for side in inputs.shape[1:3]):
         raise ValueError(f"input_shape is {input_shape!r}; height and width must be at least 32.")
     for block, count in enumerate(BLOCKS, start=1):
-        for number in range(1, count + 1):
-            name = f"block{block}_conv{number}"
+        for name in (f"block{block}_conv{number}" for number in range(1, count + 1)):
             filters = arrays[f"{name}/kernel"].shape[-1]
             tensor = layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)(tensor)
         tensor = layers.MaxPooling2D(2, name=f"block{block}_pool")(tensor)
@@ -169,24 +167,17 @@ def _bundled(weights: Any, include_top: bool, input_shape: tuple | None) -> kera
         tensor = layers.GlobalAveragePooling2D(name="avg_pool")(tensor)
         tensor = layers.Dense(len(arrays["labels"]), name="predictions")(tensor)
     model = keras.Model(inputs, tensor, name=BUNDLED)
-    if weights == "pretrained":
-        for layer in model.layers:
-            if layer.weights:
-                layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
-    elif weights is not None:
-        with _readable(f"{weights}", model.name, Exception):
-            model.load_weights(weights)
-    preprocess_input = keras.applications.vgg16.preprocess_input
-    statistics = _bundled_statistics if weights == "pretrained" else None
-    labels = [str(label) for label in arrays["labels"]]
+    for layer in (layer for layer in model.layers if pretrained and layer.weights):
+        layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
+    preprocess_input, labels = keras.applications.vgg16.preprocess_input, [str(label) for label in arrays["labels"]]
+    statistics = _bundled_statistics if pretrained else None
     model.network = Network(BUNDLED, preprocess_input, 64, lambda: labels, statistics)
     return model
 
 
 @functools.cache
 def _bundled_statistics() -> dict[str, np.ndarray]:
-    with np.load(BUNDLED_FILE.with_name("statistics.npz"), allow_pickle=False) as file:
-        return dict(file)
+    return dict(np.load(BUNDLED_FILE.with_name("statistics.npz")))
 
 
 @functools.cache
@@ -198,8 +189,7 @@ def _bundled_arrays() -> dict[str, np.ndarray]:
             f"{BUNDLED_FILE} is missing or damaged: its SHA-256 is {digest}, not {BUNDLED_SHA256}. "
             "Restore it from the repository."
         )
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        return dict(file)
+    return dict(np.load(io.BytesIO(data)))
 
 
 @functools.cache
@@ -264,11 +254,9 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataF
     network = getattr(model, "network", None)
     if network is None or len(model.output_shape) != 2:
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
-    if top < 1:
-        raise ValueError(f"top is {top!r}; it must be 1 or more.")
+    check_whole("top", top, 1)
     height, width = (side or network.default_size for side in model.input_shape[1:3])
-    levels = Image.fromarray(np.round(np.asarray(image) * 255).astype(np.uint8))
-    square = np.asarray(ImageOps.fit(levels, (width, height), Image.Resampling.LANCZOS), np.float32) / 255
+    square = load_image(to_pil(image), (height, width))
     output = model(preprocess(model, square), training=False)
     if model.layers[-1].activation is not keras.activations.softmax:
         output = tf.nn.softmax(output)
