@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import numbers
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,8 +11,9 @@ import numpy as np
 
 from .backend import keras
 from .climb import BATCH, Climb
+from .errors import check_filter, check_real, check_whole
 from .layers import find_layer
-from .objectives import FEATURE_MAPS, Objective, channel, check, check_filter
+from .objectives import FEATURE_MAPS, Objective, channel, check
 from .quality import Quality, mean_responses, natural_responses, quality_cards, z_scores
 from .recipes import Recipe
 
@@ -66,8 +66,7 @@ def visualize_filter(
     Parameters, returned values and errors are those of :func:`visualize_filters`.
     """
     if f_index is None:
-        count = check(model, channel(layer_name, 0)) and find_layer(model, layer_name).output.shape[-1]
-        f_index = int(np.random.default_rng(seed).integers(count))
+        f_index = int(np.random.default_rng(seed).integers(_count(model, layer_name)))
     return visualize_filters(model, layer_name, [f_index], iters, size, method, seed, **options)[0]
 
 
@@ -128,19 +127,21 @@ def visualize_filters(
     ValueError
         If another argument makes no sense, or the network cannot take pictures of that size.
     """
-    check(model, channel(layer_name, 0))
-    count = find_layer(model, layer_name).output.shape[-1]
+    count = _count(model, layer_name)
     filters = list(range(count)) if filters is None else list(filters)
     for f_index in filters:
         check_filter(f_index, count, layer_name)
     climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, bfloat16, snapshots, preview)
     rows = climb.run(np.array(filters, np.int32)[None], [seed] * len(filters))
-    return [
-        FilterImage(
-            **row | {"objective": channel(layer_name, int(f))}, layer_name=layer_name, f_index=int(f), model=model
-        )
-        for f, row in zip(filters, rows, strict=False)
-    ]
+    common = {"layer_name": layer_name, "model": model}
+    numbers = [{"f_index": int(f_index), "objective": channel(layer_name, int(f_index))} for f_index in filters]
+    return [FilterImage(**row | own | common) for own, row in zip(numbers, rows, strict=False)]
+
+
+def _count(model: keras.Model, layer_name: str) -> int:
+    """How many filters a layer has; raises :class:`LayerNotFound` if there is no such layer, or it gives no maps."""
+    check(model, channel(layer_name, 0))
+    return find_layer(model, layer_name).output.shape[-1]
 
 
 def maximize(
@@ -183,9 +184,8 @@ def maximize(
         As in :func:`visualize_filters`; also if the network has no such class.
     """
     objective = check(model, objective)
-    numeric = isinstance(count, (int, np.integer)) and isinstance(diversity, numbers.Real)
-    if not numeric or not 1 <= count <= BATCH or not 0 <= diversity < np.inf:
-        raise ValueError(f"count is {count!r}, diversity {diversity!r}; they must be 1 to {BATCH}, and 0 or more.")
+    check_whole("count", count, 1, BATCH)
+    check_real("diversity", diversity)
     if diversity and len(find_layer(model, objective.terms[0].layer_name).output.shape) != FEATURE_MAPS:
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")
     climb = Climb(model, objective, method, iters, size, seed, bfloat16, snapshots, preview, diversity)

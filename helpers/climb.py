@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 
 from . import recipes
 from .backend import keras, tf
-from .objectives import Objective, check_places, copy_weights, in_bfloat16, responses_of
+from .errors import check_whole
+from .layers import get_submodel
+from .objectives import Objective, check_places, in_bfloat16, responses_of
 from .progress import progress_bar
 from .recipes import RECIPES, Recipe
 
@@ -19,7 +22,7 @@ CHUNK = 16  # steps between two looks at the progress bar
 
 
 class Climb:
-    """The checked arguments of one call, and the loop over batches, rounds and chunks of steps."""
+    """The checked arguments of one call, and the loop over batches and chunks of steps."""
 
     def __init__(
         self,
@@ -36,10 +39,10 @@ class Climb:
     ) -> None:
         snapshots = list(snapshots) if isinstance(snapshots, Iterable) else [snapshots]
         check_call(model, iters, size, method, seed, snapshots)
+        check_places(model, objective, size)
         self.recipe = method if isinstance(method, Recipe) else RECIPES[method]
-        check_sides(model, objective, self.recipe, size)
         self.objective, self.iters, self.size, self.preview = objective, iters, size, preview
-        self.snapshots = sorted(set(snapshots))
+        self.snapshots, self.stopped = set(snapshots), False
         key = (*((t.kind, t.layer_name, t.place, t.weight) for t in objective.terms), self.recipe, bfloat16, diversity)
         kept = model.__dict__.setdefault("_ascents", {})
         if key not in kept:
@@ -48,21 +51,15 @@ class Climb:
 
     def run(self, indices: np.ndarray, seeds: list[int]) -> list[dict]:
         """One row for each picture; a silent one is tried again from other seeds."""
-        rows: list[dict] = []
-        self.stopped = False
-        with progress_bar(total=indices.shape[1] * self.iters, desc=str(self.objective), unit="step") as bar:
-            for first in range(0, indices.shape[1], BATCH):
-                batch = slice(first, first + BATCH)
-                rows += [] if self.stopped else self._batch(indices[:, batch], seeds[batch], bar)
+        with progress_bar(total=len(seeds) * self.iters, desc=str(self.objective), unit="step") as bar:
+            rows = self._batches(indices, seeds, bar)
             may_be_silent = all(term.kind in ("channel", "neuron") and term.weight > 0 for term in self.objective.terms)
             for again in range(1, self.recipe.starts if may_be_silent else 1):
                 silent = [place for place, row in enumerate(rows) if not row["response"] > 0]
-                for places in (silent[first : first + BATCH] for first in range(0, len(silent), BATCH)):
-                    bar.total += len(places) * self.iters
-                    anew = [seeds[place] + 1000 * again for place in places]
-                    found = [] if self.stopped else self._batch(indices[:, places], anew, bar)
-                    for place, row in zip(places, found, strict=False):
-                        rows[place] = max(rows[place], row, key=lambda row: row["response"])
+                bar.total += len(silent) * self.iters
+                found = self._batches(indices[:, silent], [seeds[place] + 1000 * again for place in silent], bar)
+                for place, row in zip(silent, found, strict=False):
+                    rows[place] = max(rows[place], row, key=lambda row: row["response"])
         if self.stopped and not rows:
             raise KeyboardInterrupt
         if self.stopped:
@@ -70,30 +67,34 @@ class Climb:
             print(f"Stopped after {steps} of {self.iters} steps: the pictures so far.")
         return rows
 
+    def _batches(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
+        rows: list[dict] = []
+        for first in range(0, len(seeds), BATCH):
+            batch = slice(first, first + BATCH)
+            rows += [] if self.stopped else self._batch(indices[:, batch], seeds[batch], bar)
+        return rows
+
     def _batch(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
-        begun, recipe, history, done = time.perf_counter(), self.recipe, [], 0
-        ids, snapshots, state = tf.constant(indices), {}, None
+        begun, history, snapshots, done = time.perf_counter(), [], {}, 0
+        pictures, ids = functools.partial(recipes.to_rgb, self.recipe), tf.constant(indices)
         try:
-            for part in range(1, recipe.rounds + 1):
-                size, end = max(16, self.size * part // recipe.rounds), self.iters * part // recipe.rounds
-                state = self.compiled.start(seeds, size, state)
-                while done < end:
-                    stops = [stop for stop in (*self.snapshots, end) if stop > done]
-                    if done in self.snapshots:
-                        snapshots[done] = recipes.to_rgb(recipe, state[0]).numpy()
-                    steps = min(CHUNK, stops[0] - done)
-                    state, objectives = self.compiled.run(state, ids, done, steps, seeds[0])
-                    history.append(objectives.numpy())
-                    done += steps
-                    bar.set_postfix(response=f"{history[-1][-1].mean():.3g}", refresh=False)
-                    bar.update(steps * len(seeds))
-                    if self.preview:
-                        self.preview(recipes.to_rgb(recipe, state[0]).numpy())
+            state = self.compiled.start(seeds, self.size)
+            while done < self.iters:
+                if done in self.snapshots:
+                    snapshots[done] = pictures(state[0]).numpy()
+                stop = min(stop for stop in (*self.snapshots, done + CHUNK, self.iters) if stop > done)
+                state, objectives = self.compiled.run(state, ids, done, stop - done, seeds[0])
+                history.append(objectives.numpy())
+                bar.set_postfix(response=f"{history[-1][-1].mean():.3g}", refresh=False)
+                bar.update((stop - done) * len(seeds))
+                done = stop
+                if self.preview:
+                    self.preview(pictures(state[0]).numpy())
         except KeyboardInterrupt:
             self.stopped = True
             if not done:
                 return []
-        images = np.round(recipes.to_rgb(recipe, state[0]).numpy() * 255).astype(np.float32) / 255
+        images = np.round(pictures(state[0]).numpy() * 255).astype(np.float32) / 255
         responses = self.compiled.reported(images, ids)[0].numpy()
         seconds, history = time.perf_counter() - begun, np.concatenate(history)
         common = {"objective": self.objective, "iters": done, "seconds": seconds}
@@ -111,31 +112,28 @@ class CompiledStep:
     def __init__(
         self, model: keras.Model, objective: Objective, recipe: Recipe, bfloat16: bool, diversity: float
     ) -> None:
-        self.recipe, self.diversity, self.source = recipe, diversity, model
-        self.network = in_bfloat16(model, [term.layer_name for term in objective.terms]) if bfloat16 else model
+        self.recipe, self.diversity = recipe, diversity
+        names = dict.fromkeys(term.layer_name for term in objective.terms)
+        self.cut = get_submodel(model, names) if bfloat16 else model
+        self.network = in_bfloat16(self.cut) if bfloat16 else model
         self.maximised = responses_of(
             self.network, objective, before_activation=recipe.before_activation, all_maps=diversity > 0
         )
         self.reported = responses_of(model, objective, before_activation=False)
-        self.graphs: dict[tuple, Callable] = {}
+        self.graph = tf.function(self._run)
 
-    def start(self, seeds: list[int], size: int, before: tuple | None) -> tuple:
-        if self.network is not self.source:
-            copy_weights(self.source, self.network)
-        if before is not None:
-            parameters = recipes.enlarged(before[0], size)
-        else:
-            noise = {seed: recipes.start(self.recipe, size, seed) for seed in seeds}
-            parameters = tf.concat([noise[seed] for seed in seeds], axis=0)
+    def start(self, seeds: list[int], size: int) -> tuple:
+        if self.network is not self.cut:
+            self.network.set_weights(self.cut.get_weights())
+        parameters = tf.concat([recipes.start(self.recipe, size, seed) for seed in seeds], axis=0)
         return (parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)) if self.recipe.adam else (parameters,)
 
     def run(self, state: tuple, indices: Any, first: int, steps: int, seed: int) -> tuple[tuple, Any]:
-        """Some steps in one call of a graph; returns the new state and the responses, float32 (steps, batch)."""
-        arguments = (state, indices, tf.constant(first), tf.constant(steps), tf.constant([seed, 1]))
-        shape = tuple(state[0].shape)
-        if shape not in self.graphs:
-            self.graphs[shape] = tf.function(self._run).get_concrete_function(*arguments)
-        return self.graphs[shape](*arguments)
+        """Some steps in one call of a graph; returns the new state and the responses, float32 (steps, batch).
+
+        Numbers go as tensors: only another shape of the pictures costs another graph.
+        """
+        return self.graph(state, indices, tf.constant(first), tf.constant(steps), tf.constant([seed, 1]))
 
     def _run(self, state: tuple, indices: Any, first: Any, steps: Any, seed: Any) -> tuple[tuple, Any]:
         history = tf.TensorArray(tf.float32, size=steps)
@@ -161,28 +159,15 @@ class CompiledStep:
         return self.diversity * tf.stop_gradient(tf.abs(responses)) * mean
 
 
-def check_sides(model: keras.Model, objective: Objective, recipe: Recipe, size: int) -> None:
-    """Raise ValueError unless the network takes the pictures of each round, and each neuron lies in its map."""
-    smallest = max(16, size // recipe.rounds)
-    smallest = min(recipe.window or smallest, smallest)
-    if smallest != size and None not in model.input_shape[1:3]:
-        raise ValueError(f"{model.name} takes pictures of {size} x {size} pixels only: leave out window and rounds.")
-    check_places(model, objective, smallest)
-
-
-def check_call(model: keras.Model, iters: Any, size: Any, method: Any, seed: Any, snapshots: Any) -> None:
+def check_call(model: keras.Model, iters: Any, size: Any, method: Any, seed: Any, snapshots: list) -> None:
     """Raise ValueError for the first argument that makes no sense, with its value and the valid ones."""
-    if not isinstance(iters, (int, np.integer)) or iters < 1:
-        raise ValueError(f"iters is {iters!r}; it must be a whole number, 1 or more.")
-    if not isinstance(size, (int, np.integer)) or not 16 <= size <= 2048:
-        raise ValueError(f"size is {size!r}; it must be a whole number of pixels from 16 to 2048.")
+    check_whole("iters", iters, 1)
+    check_whole("size", size, 16, 2048)
+    check_whole("seed", seed, 0, 2**31 - 10_001)
     if not isinstance(method, Recipe) and method not in RECIPES:
         raise ValueError(f"method is {method!r}; it must be one of {', '.join(RECIPES)}, or a Recipe.")
-    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**31 - 10_000:
-        raise ValueError(f"seed is {seed!r}; it must be a whole number from 0 to 2,147,473,647.")
     for step in snapshots:
-        if not isinstance(step, (int, np.integer)) or not 0 <= step < iters:
-            raise ValueError(f"snapshots holds {step!r}; they are whole numbers from 0 to {iters - 1}.")
+        check_whole("a step in snapshots", step, 0, iters - 1)
     sides = model.input_shape[1:3]
     if any(side not in (None, size) for side in sides):
         raise ValueError(f"{model.name} takes pictures of {sides[0]} x {sides[1]} pixels only, not {size} x {size}.")

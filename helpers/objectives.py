@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from .backend import keras, tf
-from .errors import FilterOutOfRange, LayerNotFound
+from .errors import LayerNotFound, check_filter, is_whole
 from .layers import find_layer, get_submodel
 from .models import preprocess
 
@@ -110,10 +109,8 @@ def _checked(model: keras.Model, term: Term) -> Term:
         raise LayerNotFound(term.layer_name, maps, model.name)
     if term.kind != "layer":
         check_filter(term.index, shape[-1], term.layer_name)
-    if term.place is not None:
-        whole = [isinstance(number, (int, np.integer)) and number >= 0 for number in term.place]
-        if whole != [True, True]:
-            raise ValueError(f"place is {term.place!r}; it must be a pair (row, column) of whole numbers from 0.")
+    if term.place is not None and [is_whole(number, 0) for number in term.place] != [True, True]:
+        raise ValueError(f"place is {term.place!r}; it must be a pair (row, column) of whole numbers from 0.")
     return term
 
 
@@ -127,12 +124,6 @@ def check_places(model: keras.Model, objective: Objective, side: int) -> None:
                 raise ValueError(f"place is {term.place}; {term.layer_name} gives {units}.")
 
 
-def check_filter(index: Any, count: int, layer_name: str) -> None:
-    """Raise :class:`FilterOutOfRange` unless the index is one of the layer's filters."""
-    if isinstance(index, bool) or not isinstance(index, (int, np.integer)) or not 0 <= index < count:
-        raise FilterOutOfRange(index, count, layer_name)
-
-
 def class_number(model: keras.Model, target: Any) -> int:
     """The number of a class of the network's head, given by number or by label; ValueError if there is none."""
     if len(model.output_shape) != LOGITS or getattr(model, "network", None) is None:
@@ -141,12 +132,10 @@ def class_number(model: keras.Model, target: Any) -> int:
     if isinstance(target, str):
         labels = model.network.labels()
         if target not in labels:
-            import difflib
-
             near = difflib.get_close_matches(target, labels, n=3) or labels[:3]
             raise ValueError(f"{model.name} has no class {target!r}. It has {count}, such as {', '.join(near)}.")
         return labels.index(target)
-    if isinstance(target, bool) or not isinstance(target, (int, np.integer)) or not 0 <= target < count:
+    if not is_whole(target, 0, count - 1):
         raise ValueError(f"{model.name} has no class {target!r}: its classes are the whole numbers 0 to {count - 1}.")
     return int(target)
 
@@ -160,41 +149,35 @@ def responses_of(
     unless all of its maps are asked for (else they are None). The indices in the objective are ignored: they come as a
     tensor, so that other filters of the same layer cost no new graph.
     """
-    names = [term.layer_name for term in objective.terms]
-    layer, first = find_layer(model, names[0]), objective.terms[0]
+    terms, first = objective.terms, objective.terms[0]
+    layer = find_layer(model, first.layer_name)
     plain = type(layer) is keras.layers.Conv2D and layer.groups == 1 and first.kind in ("channel", "neuron")
-    if plain and len(names) == 1 and not all_maps:
-        below = keras.Model(model.input, layer.input)
+    alone = plain and len(terms) == 1 and not all_maps
+    network = keras.Model(model.input, layer.input) if alone else _cut(model, objective, before_activation)
 
-        def sliced(images: Any, indices: Any) -> tuple[Any, Any]:
-            maps = _chosen_maps(layer, below(preprocess(model, images), training=False), indices[0], before_activation)
-            return first.weight * _reduced(first, maps), None
+    def respond(images: Any, indices: Any) -> tuple[Any, Any]:
+        outputs = network(preprocess(model, images), training=False)
+        if alone:
+            maps, parts = None, [_chosen_maps(layer, outputs, indices[0], before_activation)]
+        else:
+            outputs = [tf.cast(output, tf.float32) for output in keras.tree.flatten(outputs)]
+            chosen = zip(terms, outputs, tf.unstack(indices, len(terms)), strict=True)
+            maps, parts = outputs[0], [_gathered(term, output, index) for term, output, index in chosen]
+        return tf.add_n([term.weight * _reduced(term, part) for term, part in zip(terms, parts, strict=True)]), maps
 
-        return sliced
-    submodel = _cut(model, objective, before_activation)
-
-    def whole(images: Any, indices: Any) -> tuple[Any, Any]:
-        outputs = keras.tree.flatten(submodel(preprocess(model, images), training=False))
-        outputs = [tf.cast(output, tf.float32) for output in outputs]
-        parts = [
-            term.weight * _reduced(term, _gathered(term, output, index))
-            for term, output, index in zip(objective.terms, outputs, tf.unstack(indices, len(names)), strict=True)
-        ]
-        return tf.add_n(parts), outputs[0]
-
-    return whole
+    return respond
 
 
 def _cut(model: keras.Model, objective: Objective, before_activation: bool) -> keras.Model:
     """From the input to what each term needs; a class always before its softmax, fused or a layer of its own."""
-    tensors = {}
+    tensors: dict[str, keras.KerasTensor] = {}  # two terms may share a layer
     for term in objective.terms:
         layer, logit = find_layer(model, term.layer_name), term.kind == "class"
         if logit and isinstance(layer, (keras.layers.Activation, keras.layers.Softmax)):
-            tensors[term.layer_name] = layer.input
-        elif term.layer_name not in tensors:
-            part = get_submodel(model, term.layer_name, before_activation=before_activation or logit)
-            tensors[term.layer_name] = part.output
+            tensors[layer.name] = layer.input
+        elif layer.name not in tensors:
+            before = before_activation or logit
+            tensors[layer.name] = get_submodel(model, layer.name, before_activation=before).output
     return keras.Model(model.input, [tensors[term.layer_name] for term in objective.terms])
 
 
@@ -226,21 +209,17 @@ def _reduced(term: Term, maps: Any) -> Any:
     return maps[:, row, column]
 
 
-def in_bfloat16(model: keras.Model, layer_names: list[str]) -> keras.Model:
-    """A copy of the network up to some layers that computes in bfloat16, with eight significant bits."""
+def in_bfloat16(cut: keras.Model) -> keras.Model:
+    """A copy of a network from :func:`get_submodel` that computes in bfloat16, with eight significant bits.
+
+    Its weights are those of the network at that time: ``copy.set_weights(cut.get_weights())`` brings them up to date.
+    """
 
     def copied(layer: keras.Layer) -> keras.Layer:
         policy = {} if isinstance(layer, keras.layers.InputLayer) else {"dtype": "bfloat16"}
         return layer.__class__.from_config(layer.get_config() | policy)
 
-    cut = get_submodel(model, dict.fromkeys(layer_names))
     copy = keras.models.clone_model(cut, clone_function=copied)
+    copy.set_weights(cut.get_weights())
     copy.network = cut.network
     return copy
-
-
-def copy_weights(model: keras.Model, copy: keras.Model) -> None:
-    """Give a copy from :func:`in_bfloat16` the weights that the network has now."""
-    for layer in (layer for layer in copy.layers if layer.weights):
-        for new, old in zip(layer.weights, model.get_layer(layer.name).weights, strict=True):
-            new.assign(old)

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from .backend import keras
-from .errors import FilterOutOfRange
-from .images import sample_image, sample_names
+from .errors import check_filter
+from .images import sample_image, sample_names, to_pil
 from .layers import get_submodel
 from .models import preprocess
 
@@ -82,14 +82,13 @@ def quality_cards(
         Computed from the pictures in 8 bits a colour, as they are saved.
     """
     yardstick, filters = natural_responses(model, layer_name, images[0].shape[0]), list(filters)
-    if wrong := [f_index for f_index in filters if f_index not in range(len(yardstick.mean))]:
-        raise FilterOutOfRange(wrong[0], len(yardstick.mean), layer_name)
-    saved = [Image.fromarray(np.round(image * 255).astype(np.uint8)) for image in images]
+    for f_index in filters:
+        check_filter(f_index, len(yardstick.mean), layer_name)
+    saved = [to_pil(image) for image in images]
     variants = [saved, *([change(picture) for picture in saved] for change in HELD_OUT.values())]
     own, *others = (mean_responses(model, layer_name, [np.asarray(p, np.float32) / 255 for p in v]) for v in variants)
-    scores = z_scores(own, yardstick)
-    cards = []
-    for place, (f_index, _) in enumerate(zip(filters, images, strict=True)):
+    scores, cards = z_scores(own, yardstick), []
+    for place, (f_index, image) in enumerate(zip(filters, images, strict=True)):
         limit = max(float(yardstick.p999[f_index]), 1e-12)
         card = Quality(
             response=float(own[place, f_index]),
@@ -97,7 +96,7 @@ def quality_cards(
             held_out=min(float(other[place, f_index]) for other in others) / limit,
             rank=1 + int((scores[place] > scores[place, f_index]).sum()),
             filters=own.shape[1],
-            high_frequency=high_frequency_share(images[place]),
+            high_frequency=high_frequency_share(image),
             natural_high_frequency=yardstick.high_frequency,
             source=yardstick.source,
         )
@@ -128,13 +127,8 @@ def natural_responses(model: keras.Model, layer_name: str, size: int) -> Yardsti
         return Yardstick(*values, float(arrays["high_frequency"]), "1,000 validation pictures of Tiny ImageNet")
     kept = model.__dict__.setdefault("_natural_responses", {})
     if (layer_name, size) not in kept:
-        photos = (sample_image(name, (2 * size, 3 * size)) for name in sample_names())
-        crops = [
-            photo[top : top + size, left : left + size]
-            for photo in photos
-            for top in (0, size)
-            for left in (0, size, 2 * size)
-        ]
+        photos = np.stack([sample_image(name, (2 * size, 3 * size)) for name in sample_names()])
+        crops = photos.reshape(-1, 2, size, 3, size, 3).swapaxes(2, 3).reshape(-1, size, size, 3)  # 2 x 3 of each
         means = mean_responses(model, layer_name, crops)
         fine = float(np.median([high_frequency_share(crop) for crop in crops]))
         source = f"{len(crops)} crops of the sample photos"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 from typing import Any
 
 import numpy as np
 
-from .backend import tf
+from .backend import keras, tf
+from .errors import check_real, check_whole
 
 # The correlations of colours in ImageNet photos (Lucid, lucid/optvis/param/color.py), scaled to a largest norm of 1.
 COLOUR_CORRELATION = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
@@ -31,8 +31,6 @@ class Recipe:
     shift, scale, rotation
         Largest random shift (pixels), zoom (share) and turn (degrees) at each step, mirrored at the edges
         (Mordvintsev, Olah and Tyka 2015 for the shift; Olah et al. 2017 for the rest).
-    window
-        Each step looks at a random square of this many pixels, if the picture is larger; 0: at all of it.
     total_variation
         Share of the response given up for a mean difference of 1 between neighbouring pixels (Mahendran and Vedaldi,
         "Understanding Deep Image Representations by Inverting Them", 2015).
@@ -41,8 +39,6 @@ class Recipe:
         et al., "Understanding Neural Networks Through Deep Visualization", 2015). Pixels only, as the next two.
     blur_every, blur
         Every so many steps a Gaussian blur with this standard deviation in pixels (Yosinski et al. 2015); 0: never.
-    rounds
-        Progressive upscaling: the picture grows to its size in so many rounds (Mordvintsev et al. 2015, octaves).
     adam
         Adam (Kingma and Ba 2015) with step ``rate``. False: a step along the gradient of l2 norm ``rate``.
     rate
@@ -57,25 +53,21 @@ class Recipe:
     shift: float = 12.0
     scale: float = 0.1
     rotation: float = 10.0
-    window: int = 0
     total_variation: float = 0.0
     decay: float = 0.0
     blur_every: int = 0
     blur: float = 1.0
-    rounds: int = 1
     adam: bool = True
     rate: float = 0.05
     starts: int = 3
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value, whole = getattr(self, field.name), field.type == "int"
-            if not isinstance(value, numbers.Integral if whole else numbers.Real) or not 0 <= value < np.inf:
-                raise ValueError(f"{field.name} is {value!r}; it must be a {'whole ' * whole}number, 0 or more.")
-        if self.rounds < 1 or self.starts < 1:
-            raise ValueError(f"rounds is {self.rounds} and starts is {self.starts}; both must be 1 or more.")
-        if self.fourier and (self.decay or self.blur_every or self.rounds > 1):
-            raise ValueError("decay, blur_every and rounds act on pixels; with them set fourier=False.")
+            check_real(field.name, getattr(self, field.name))
+        check_whole("blur_every", self.blur_every, 0)
+        check_whole("starts", self.starts, 1)
+        if self.fourier and (self.decay or self.blur_every):
+            raise ValueError("decay and blur_every act on pixels; with them set fourier=False.")
 
 
 _plain = Recipe(fourier=False, decorrelated=False, shift=0, scale=0, rotation=0, adam=False, rate=10 / 255, starts=1)
@@ -108,26 +100,17 @@ def to_rgb(recipe: Recipe, parameters: Any) -> Any:
 
 
 def transform(recipe: Recipe, images: Any, seed: Any, step: Any) -> Any:
-    """One random shift, zoom and turn for the whole batch, of a random window; differentiable (bilinear)."""
-    size = images.shape[1]
-    side = min(recipe.window or size, size)
-    if side == size and not (recipe.shift or recipe.scale or recipe.rotation):
+    """One random shift, zoom and turn for the whole batch; differentiable (bilinear)."""
+    if not (recipe.shift or recipe.scale or recipe.rotation):
         return images
     random = tf.random.stateless_uniform((4,), seed + tf.stack([0, step]), -1, 1)
     angle, scale = random[0] * recipe.rotation * np.pi / 180, 1 + recipe.scale * random[1]
-    shift = random[2:] * (recipe.shift + (size - side) / 2)
-    centre, middle = (size - 1) / 2, (side - 1) / 2
+    shift, centre = random[2:] * recipe.shift, (images.shape[1] - 1) / 2
     cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
-    right = centre - cosine * middle + sine * middle + shift[0]
-    down = centre - sine * middle - cosine * middle + shift[1]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack([cosine, -sine, right, sine, cosine, down, 0.0, 0.0])[None],
-        output_shape=tf.constant([side, side]),
-        fill_value=0.5,
-        interpolation="BILINEAR",
-        fill_mode="REFLECT",
-    )
+    right = centre - cosine * centre + sine * centre + shift[0]
+    down = centre - sine * centre - cosine * centre + shift[1]
+    matrix = tf.stack([cosine, -sine, right, sine, cosine, down, 0.0, 0.0])
+    return keras.ops.image.affine_transform(images, matrix, fill_mode="reflect")
 
 
 def penalised(recipe: Recipe, responses: Any, images: Any) -> Any:
@@ -167,8 +150,3 @@ def blurred(pictures: Any, deviation: float) -> Any:
     padded = tf.pad(pictures, [[0, 0], [reach, reach], [reach, reach], [0, 0]], mode="REFLECT")
     once = tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
     return tf.nn.depthwise_conv2d(once, kernel.transpose(1, 0, 2, 3), [1, 1, 1, 1], "VALID")
-
-
-def enlarged(parameters: Any, size: int) -> Any:
-    """Pixels at a larger size, for the next round of progressive upscaling."""
-    return tf.image.resize(parameters, (size, size), method="bicubic")

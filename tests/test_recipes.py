@@ -117,21 +117,21 @@ def test_total_variation_makes_the_picture_smoother() -> None:
     assert rough[1] < 0.8 * rough[0]
 
 
-def test_a_window_is_a_contiguous_part_of_the_picture() -> None:
-    """Of a picture whose colours are the places: red the row, green the column."""
+def test_a_shift_moves_the_whole_batch_by_as_much() -> None:
+    """A picture whose colours are the places: red the row, green the column."""
     rows, columns = np.mgrid[:40, :40].astype(np.float32)
     images = tf.constant(np.stack([rows, columns, 0 * rows], axis=-1)[None].repeat(2, axis=0))
-    recipe, corners = dataclasses.replace(STILL, window=16), []
+    recipe, corners = dataclasses.replace(STILL, shift=6), []
     for step in range(12):
-        part = recipes.transform(recipe, images, tf.constant([3, 1]), tf.constant(step)).numpy()
-        assert part.shape == (2, 16, 16, 3)
-        np.testing.assert_array_equal(part[0], part[1])
-        np.testing.assert_allclose(np.diff(part[0, ..., 0], axis=0), 1, atol=1e-4)
-        np.testing.assert_allclose(np.diff(part[0, ..., 1], axis=1), 1, atol=1e-4)
-        assert part.min() >= 0 and part.max() <= 39
-        corners.append(part[0, 0, 0, :2])
-    assert np.ptp(corners, axis=0).min() > 12, "of 24 pixels that it can move"
-    assert recipes.transform(dataclasses.replace(STILL, window=40), images, [3, 1], 0) is images
+        moved = recipes.transform(recipe, images, tf.constant([3, 1]), tf.constant(step)).numpy()
+        assert moved.shape == images.shape
+        np.testing.assert_array_equal(moved[0], moved[1])
+        middle = moved[0, 8:-8, 8:-8]  # nothing mirrored
+        np.testing.assert_allclose(np.diff(middle[..., 0], axis=0), 1, atol=1e-4)
+        np.testing.assert_allclose(np.diff(middle[..., 1], axis=1), 1, atol=1e-4)
+        corners.append(middle[0, 0, :2] - 8)
+    assert 3 < np.abs(corners).max() <= 6 and np.ptp(corners, axis=0).min() > 6
+    assert recipes.transform(STILL, images, [3, 1], 0) is images
 
 
 @pytest.mark.parametrize(
@@ -142,12 +142,9 @@ def test_a_window_is_a_contiguous_part_of_the_picture() -> None:
         ({"rate": "fast"}, "rate is 'fast'"),
         ({"scale": -0.1}, "scale is -0.1.*0 or more"),
         ({"total_variation": None}, "total_variation is None"),
-        ({"window": -1}, "window is -1"),
-        ({"window": 1.5}, "window is 1.5.*whole number"),
         ({"starts": 0}, "starts is 0"),
-        ({"rounds": 0, "fourier": False}, "rounds is 0"),
-        ({"rounds": 1.5, "fourier": False}, "rounds is 1.5.*whole number"),
-        ({"rounds": 2}, "set fourier=False"),
+        ({"starts": 1.5}, "starts is 1.5.*whole number"),
+        ({"blur_every": 1.5, "fourier": False}, "blur_every is 1.5.*whole number"),
         ({"decay": 0.1}, "set fourier=False"),
         ({"blur_every": 4}, "set fourier=False"),
     ],
@@ -177,30 +174,6 @@ def test_regularised_is_the_plain_loop() -> None:
     made = helpers.visualize_filter(network, "second", f_index, 8, 20, "regularised", 5)
     np.testing.assert_allclose(made.history, history, rtol=1e-3)
     np.testing.assert_allclose(made.image, np.clip(pixels[0] + 0.5, 0, 1), atol=0.6 / 255)
-
-
-def test_progressive_upscaling_ends_at_the_size() -> None:
-    recipe, sides = Recipe(fourier=False, rounds=3), []
-    made = helpers.visualize_filter(
-        small_network(), "second", 0, 10, 60, recipe, preview=lambda images: sides.append(images.shape[1:])
-    )
-    assert sides == [(20, 20, 3), (40, 40, 3), (60, 60, 3)]
-    assert made.image.shape == (60, 60, 3) and made.history.shape == (10,) and made.iters == 10
-    few = helpers.visualize_filter(small_network(), "second", 0, 2, 20, recipe)
-    assert few.image.shape == (20, 20, 3) and few.history.shape == (2,), "fewer steps than rounds, no side below 16"
-
-
-def test_the_next_round_continues_the_picture() -> None:
-    ramp = np.linspace(-0.4, 0.4, 16, dtype=np.float32)[None, :, None, None] * np.ones((1, 16, 16, 3), np.float32)
-    larger = recipes.enlarged(ramp, 32).numpy()
-    np.testing.assert_allclose(larger.reshape(1, 16, 2, 16, 2, 3).mean(axis=(2, 4))[:, 2:-2], ramp[:, 2:-2], atol=0.01)
-
-
-@pytest.mark.parametrize("rest", [{"window": 32}, {"fourier": False, "rounds": 2}])
-def test_a_network_for_one_size_cannot_take_windows_or_rounds(rest: dict) -> None:
-    model = helpers.load_model("mini_vgg16", input_shape=(64, 64, 3))
-    with pytest.raises(ValueError, match=r"64 x 64 pixels only.*window and rounds"):
-        helpers.visualize_filter(model, "block1_conv1", 0, 2, 64, Recipe(**rest))
 
 
 def test_pixels_are_clipped_and_colours_mixed() -> None:
