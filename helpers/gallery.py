@@ -1,93 +1,21 @@
-"""A gallery: one sheet of filters for each layer, and an index with their quality cards."""
+"""The gallery: one sheet of filters for each layer, and an index with quality cards; tests/gallery.py draws it."""
 
 from __future__ import annotations
 
-import concurrent.futures
-import dataclasses
 import hashlib
-import io
 import json
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from .ascent import FilterImage, visualize_filters
 from .backend import keras
 from .images import IMAGE_FOLDER
-from .layers import conv_layers
-from .objectives import channel, check
-from .plotting import tile
-from .progress import progress_bar
-from .quality import quality_cards
 
 GALLERY = IMAGE_FOLDER / "gallery"
 STEPS = 128
 GAP = 2  # pixels between two pictures of a sheet
-COLUMNS = 16
 INDEX = "gallery.json"
-
-
-def render_gallery(
-    model: keras.Model,
-    layers: Sequence[str] | None = None,
-    out: str | Path = GALLERY,
-    executor: concurrent.futures.Executor | None = None,
-    *,
-    size: int = 96,
-    load: Callable[[], keras.Model] | None = None,
-) -> Path:
-    """Draw every filter of some layers; a layer that is there already, from the same weights, is not drawn again.
-
-    Parameters
-    ----------
-    model
-        From :func:`helpers.load_model`.
-    layers
-        Their names; None: all convolutions.
-    out
-        Folder, by default ``images/gallery``, for ``<layer>.webp``, sheets of 16 pictures in a row, and
-        ``gallery.json``: for each layer the weights' fingerprint, the sheet's measures, each filter's quality card.
-    executor
-        Draws several layers at once. With processes, ``load`` must be given.
-    size
-        Height and width of each picture in pixels.
-    load
-        A function that a process can import and call to get the model; by default the model itself is used.
-
-    Returns
-    -------
-    pathlib.Path
-        The index.
-
-    Raises
-    ------
-    LayerNotFound
-        If there is no such layer, or it gives no feature maps.
-    ValueError
-        If processes are to draw without ``load``.
-    OSError
-        If the folder cannot be written; finished layers stay.
-    """
-    out, layers = Path(out), list(conv_layers(model) if layers is None else layers)
-    if load is None and isinstance(executor, concurrent.futures.ProcessPoolExecutor):
-        raise ValueError("Processes cannot share the model: give load, a function that they call to get it.")
-    for layer in layers:
-        check(model, channel(layer, 0))
-    out.mkdir(parents=True, exist_ok=True)
-    index = read_index(out)
-    prints = {layer: fingerprint(model, layer, size) for layer in layers}
-    there = [layer for layer in layers if (out / f"{layer}.webp").is_file()]
-    left = [layer for layer in prints if layer not in there or index.get(layer, {}).get("fingerprint") != prints[layer]]
-    source = model if load is None else load
-    with progress_bar(total=len(left), desc="gallery", unit="layer") as bar:
-        for layer, (sheet, cards) in zip(left, _drawn(source, left, size, executor), strict=True):
-            _write(out / f"{layer}.webp", sheet)
-            index[layer] = {"fingerprint": prints[layer], "size": size, "columns": COLUMNS, "filters": cards}
-            _write(out / INDEX, json.dumps(index, indent=1, sort_keys=True).encode())
-            bar.update()
-    return out / INDEX
 
 
 def read_index(folder: Path) -> dict[str, dict]:
@@ -107,12 +35,16 @@ def read_sheet(folder: Path, layer: str, entry: dict) -> np.ndarray:
 
 def stored_pictures(model: keras.Model, layer: str, folder: Path = GALLERY) -> np.ndarray | None:
     """The gallery's pictures of a layer, float32 ``(filters, size, size, 3)``; None if these weights have none."""
+    entry = current_entry(model, layer, folder)
+    return None if entry is None else read_sheet(folder, layer, entry)
+
+
+def current_entry(model: keras.Model, layer: str, folder: Path, size: int | None = None) -> dict | None:
+    """What the index says about a layer, if its sheet is there and was drawn from these weights (at that size)."""
     entry = read_index(folder).get(layer)
     if entry is None or not (folder / f"{layer}.webp").is_file():
         return None
-    if entry["fingerprint"] != fingerprint(model, layer, entry["size"]):
-        return None
-    return read_sheet(folder, layer, entry)
+    return entry if entry["fingerprint"] == fingerprint(model, layer, size or entry["size"]) else None
 
 
 def fingerprint(model: keras.Model, layer: str, size: int) -> str:
@@ -122,47 +54,3 @@ def fingerprint(model: keras.Model, layer: str, size: int) -> str:
     for weight in cut.weights:
         digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
     return digest.hexdigest()[:16]
-
-
-def _drawn(
-    source: keras.Model | Callable[[], keras.Model],
-    layers: list[str],
-    size: int,
-    executor: concurrent.futures.Executor | None,
-) -> Iterator[tuple[bytes, list[dict]]]:
-    if executor is None:
-        return (draw_layer(source, layer, size) for layer in layers)
-    return executor.map(draw_layer, [source] * len(layers), layers, [size] * len(layers))
-
-
-def draw_layer(
-    source: keras.Model | Callable[[], keras.Model], layer: str, size: int
-) -> tuple[bytes, list[dict[str, float | int | str]]]:
-    """One layer's sheet as WebP, and its filters' quality cards in order."""
-    model = source if isinstance(source, keras.Model) else source()
-    made: list[FilterImage] = visualize_filters(model, layer, iters=STEPS, size=size)
-    if len(made) < model.get_layer(layer).output.shape[-1] or min(picture.iters for picture in made) < STEPS:
-        raise KeyboardInterrupt  # it was stopped: what is there so far is no sheet
-    images = [np.ones_like(picture.image) if picture.silent else picture.image for picture in made]
-    sheet = Image.fromarray(np.round(tile(images, COLUMNS, GAP) * 255).astype(np.uint8))
-    file = io.BytesIO()
-    sheet.save(file, format="webp", quality=80, method=6)
-    cards = quality_cards(model, layer, range(len(made)), [picture.image for picture in made])
-    return file.getvalue(), [
-        {"silent": picture.silent, "seed": picture.seed} | _rounded(dataclasses.asdict(card))
-        for picture, card in zip(made, cards, strict=True)
-    ]
-
-
-def _rounded(card: dict) -> dict:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in card.items()}
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
-    temporary = path.with_name(f"unfinished-{path.name}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

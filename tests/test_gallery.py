@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import io
 import json
@@ -13,9 +12,11 @@ import pytest
 from PIL import Image, ImageSequence
 
 import helpers
-from helpers import gallery, keras, render_gallery
+from helpers import keras
 from helpers.gallery import read_index, read_sheet, stored_pictures
 from helpers.plotting import tile
+from tests import gallery
+from tests.gallery import render_gallery
 
 SIZE, STEPS = 32, 4
 
@@ -176,27 +177,6 @@ def test_an_unknown_layer_is_named_before_anything_is_drawn(
     assert drawn == [] and not (tmp_path / "new").exists()
 
 
-def test_threads_draw_the_same(rendered: tuple[keras.Model, Path], tmp_path: Path) -> None:
-    network, alone = rendered
-    with concurrent.futures.ThreadPoolExecutor(2) as executor:
-        render_gallery(network, None, tmp_path, executor, size=SIZE)
-    one, two = read_index(alone), read_index(tmp_path)
-    for layer in ("one", "two"):
-        assert one[layer]["fingerprint"] == two[layer]["fingerprint"]
-        sheets = [read_sheet(folder, layer, one[layer]) for folder in (alone, tmp_path)]
-        np.testing.assert_allclose(*sheets, atol=0.1)
-        responses = [[card["response"] for card in index[layer]["filters"]] for index in (one, two)]
-        np.testing.assert_allclose(*responses, rtol=0.01, atol=1e-3)
-
-
-def test_processes_need_a_way_to_the_model(network: keras.Model, tmp_path: Path) -> None:
-    with (
-        concurrent.futures.ProcessPoolExecutor(1) as executor,
-        pytest.raises(ValueError, match="Processes cannot share the model: give load"),
-    ):
-        render_gallery(network, ["two"], tmp_path, executor)
-
-
 @pytest.fixture(scope="module")
 def made() -> list[helpers.FilterImage]:
     return helpers.visualize_filters(small_network(), "one", [0, 5], 6, SIZE, snapshots=[0, 2, 4])
@@ -232,17 +212,6 @@ def test_an_animation_has_a_frame_for_each_snapshot_and_the_result(made: list[he
             assert np.abs(shown - picture).mean() < (0.06 if kind == "gif" else 0.03)
         dark = (frame[69].mean(axis=1) < 0.5).sum()
         assert dark == max(1, round(share * frame.shape[1]))
-
-
-def test_growing_pictures_move_in_frames_of_one_size(network: keras.Model) -> None:
-    recipe = helpers.Recipe(fourier=False, rounds=2)
-    made = helpers.visualize_filters(network, "one", [0, 1, 2], 4, SIZE, recipe, snapshots=range(4))
-    assert made[0].snapshots[0].shape == (16, 16, 3) and made[0].snapshots[2].shape == (32, 32, 3)
-    for kind in ("gif", "png"):
-        frames, _ = frames_of(helpers.animation(made, kind, height=64))
-        assert len(frames) == 5
-        assert {frame.shape for frame in frames} == {(72, round(64 * (3 * 32 + 8) / 32), 3)}
-        assert frames[0][:64, -4:].std() > 0.005, "the picture reaches the right edge"
 
 
 def test_without_common_snapshots_there_is_no_animation(made: list[helpers.FilterImage]) -> None:
