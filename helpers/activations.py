@@ -62,11 +62,7 @@ class Patch(NamedTuple):
 
 
 def strongest_patches(
-    model: keras.Model,
-    layer_name: str,
-    channel: int,
-    photos: Mapping[str, np.ndarray],
-    count: int = 9,
+    model: keras.Model, layer_name: str, channel: int, photos: Mapping[str, np.ndarray], count: int = 9
 ) -> list[Patch]:
     """The patches of some photos that excite one channel most.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -17,13 +18,14 @@ from .activations import feature_maps
 from .ascent import visualize_filter
 from .backend import keras
 from .gallery import STEPS, stored_pictures
-from .images import sample_image
+from .images import sample_image, to_pil
 from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers, find_layer
 from .plotting import MAP_COLOURS, SIGNED_COLOURS, block_means, normalize, signed, tile, to_png
 
 HEIGHT = 320  # pixels of the picture
 FRAME = (1.0, 0.0, 1.0)  # magenta does not occur in viridis
+WIDE = {"width": "420px"}  # the layout of a control
 
 
 class Explorer(widgets.VBox):
@@ -58,14 +60,12 @@ class Explorer(widgets.VBox):
         first: str = "layer",
     ) -> None:
         self.title, self.channels, self.draw, self.first, self.extras = title, layers, draw, first, extras or {}
-        wide = widgets.Layout(width="420px")
-        self.layer = widgets.Dropdown(options=list(layers), value=start, description=first, layout=wide)
+        self.layer = widgets.Dropdown(options=list(layers), value=start, description=first, layout=WIDE)
         self.channel = widgets.IntSlider(
-            0, 0, layers[self.layer.value] - 1, description=noun, layout=wide, continuous_update=not self.extras
+            0, 0, layers[self.layer.value] - 1, description=noun, layout=WIDE, continuous_update=not self.extras
         )
-        self.picture = widgets.Image(
-            format="png", layout=widgets.Layout(max_width="100%", object_fit="contain", align_self="flex-start")
-        )
+        layout = {"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
+        self.picture = widgets.Image(format="png", layout=layout)
         self.caption = widgets.HTML()
         self.layer.observe(self._change_layer, "value")
         for control in (self.channel, *self.extras.values()):
@@ -101,9 +101,13 @@ def _coloured(maps: np.ndarray) -> np.ndarray:
     return matplotlib.colormaps[MAP_COLOURS](maps)[..., :3].astype(np.float32)
 
 
+def _one_map(chosen: np.ndarray) -> np.ndarray:
+    return _coloured(normalize(chosen[..., None])[..., 0])
+
+
 def _scaled(image: np.ndarray, height: int, enlarge: Image.Resampling = Image.Resampling.NEAREST) -> np.ndarray:
     """Enlarge or reduce to a height; a map is enlarged without smoothing, so that its units can be counted."""
-    picture = Image.fromarray(np.round(image * 255).astype(np.uint8))
+    picture = to_pil(image)
     width = max(1, round(picture.width * height / picture.height))
     kind = enlarge if height > picture.height else Image.Resampling.BOX
     return np.asarray(picture.resize((width, height), kind), np.float32) / 255
@@ -113,6 +117,16 @@ def _side_by_side(*images: np.ndarray) -> np.ndarray:
     gap = np.ones((HEIGHT, 8, 3), np.float32)
     parts = [part for image in images for part in (gap, _scaled(image, HEIGHT))]
     return np.concatenate(parts[1:], axis=1)
+
+
+def _channels(model: keras.Model) -> dict[str, int]:
+    return {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
+
+
+def _photo_and_maps(model: keras.Model, image: np.ndarray | None) -> tuple[np.ndarray, Callable[[str], np.ndarray]]:
+    """The photo, and its feature maps by layer, kept for those that were looked at: all of VGG16's take 150 MB."""
+    photo = sample_image("cat") if image is None else image
+    return photo, functools.cache(lambda layer: feature_maps(model, photo, layer)[layer])
 
 
 def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
@@ -125,31 +139,26 @@ def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) ->
     image
         float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
     """
-    photo = sample_image("cat") if image is None else image
-    maps: dict[str, np.ndarray] = {}  # of the layers that were looked at: all of VGG16's take 150 MB
-    sheets: dict[str, np.ndarray] = {}
+    photo, maps = _photo_and_maps(model, image)
+
+    @functools.cache
+    def all_maps(layer: str) -> np.ndarray:
+        small = np.moveaxis(normalize(block_means(maps(layer), maps(layer).shape[0] // 40)), -1, 0)
+        return np.pad(_coloured(small), ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=1)
 
     def draw(layer: str, channel: int) -> tuple[np.ndarray, str]:
-        if layer not in maps:
-            maps.update(feature_maps(model, photo, layer))
-        chosen = maps[layer][..., channel]
-        if layer not in sheets:
-            small = np.moveaxis(normalize(block_means(maps[layer], chosen.shape[0] // 40)), -1, 0)
-            sheets[layer] = np.pad(_coloured(small), ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=1)
-        columns = math.ceil(math.sqrt(len(sheets[layer]) * chosen.shape[0] / chosen.shape[1]))
-        framed = sheets[layer].copy()
+        chosen, framed = maps(layer)[..., channel], all_maps(layer).copy()
+        columns = math.ceil(math.sqrt(len(framed) * chosen.shape[0] / chosen.shape[1]))
         framed[channel, [0, 1, -2, -1]] = framed[channel][:, [0, 1, -2, -1]] = FRAME
         share, strongest = (chosen > 0).mean(), chosen.max()
         caption = (
-            f"<b>{layer}, channel {channel}</b> of {maps[layer].shape[-1]}, {chosen.shape[0]} x {chosen.shape[1]}: "
+            f"<b>{layer}, channel {channel}</b> of {len(framed)}, {chosen.shape[0]} x {chosen.shape[1]}: "
             f"responds on {share:.0%} of the picture, at most {strongest:.3g}. "
             "Left the photo, then the map (brighter is stronger), then all maps with the chosen one framed."
         )
-        return _side_by_side(
-            photo, _coloured(normalize(chosen[..., None])[..., 0]), tile(framed, columns, gap=0)
-        ), caption
+        return _side_by_side(photo, _one_map(chosen), tile(framed, columns, gap=0)), caption
 
-    layers = {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
+    layers = _channels(model)
     return Explorer("Feature map explorer", layers, draw, next(iter(layers)), "channel")
 
 
@@ -176,15 +185,11 @@ def kernel_explorer(model: keras.Model, image: np.ndarray | None = None) -> Expl
     image
         float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
     """
-    photo = sample_image("cat") if image is None else image
-    layers = {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
-    layers = {name: count for name, count in layers.items() if get_kernels(model, name).shape[3] == count}
-    maps: dict[str, np.ndarray] = {}
+    photo, maps = _photo_and_maps(model, image)
+    layers = {name: count for name, count in _channels(model).items() if get_kernels(model, name).shape[3] == count}
 
     def draw(layer: str, number: int) -> tuple[np.ndarray, str]:
-        if layer not in maps:
-            maps.update(feature_maps(model, photo, layer))
-        kernel, chosen = get_kernels(model, layer)[..., number], maps[layer][..., number]
+        kernel, chosen = get_kernels(model, layer)[..., number], maps(layer)[..., number]
         shape = " x ".join(str(side) for side in kernel.shape)
         if layer == conv_layers(model)[0] and kernel.shape[2] == 3:
             picture = 0.5 + signed(rgb_kernels(model)[..., number]) / 2
@@ -198,7 +203,7 @@ def kernel_explorer(model: keras.Model, image: np.ndarray | None = None) -> Expl
             f"<b>{layer}, kernel {number}</b> of {layers[layer]}, {shape}: left {seen}, then the photo, then the map "
             f"it makes of the photo (brighter is stronger), which is above zero on {(chosen > 0).mean():.0%} of it."
         )
-        return _side_by_side(picture, photo, _coloured(normalize(chosen[..., None])[..., 0])), caption
+        return _side_by_side(picture, photo, _one_map(chosen)), caption
 
     return Explorer("Kernel explorer", layers, draw, next(iter(layers)), "kernel")
 
@@ -213,13 +218,11 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
     size
         Height and width of the pictures in pixels.
     """
-    stored: dict[str, np.ndarray | None] = {}  # pictures of the gallery, which are there at once
+    stored = functools.cache(functools.partial(stored_pictures, model))  # they are there at once
 
     def draw(layer: str, channel: int, steps: int) -> tuple[np.ndarray, str]:
-        if layer not in stored:
-            stored[layer] = stored_pictures(model, layer)
-        if steps == STEPS and stored[layer] is not None and stored[layer].shape[1] == size:
-            image, state = stored[layer][channel], "from the gallery"
+        if steps == STEPS and stored(layer) is not None and stored(layer).shape[1] == size:
+            image, state = stored(layer)[channel], "from the gallery"
         else:
             picture = visualize_filter(model, layer, channel, iters=steps, size=size)
             image = picture.image
@@ -227,8 +230,6 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
         caption = f"<b>{layer}, filter {channel}</b>: its picture after {steps} steps of gradient ascent; {state}."
         return _scaled(image, HEIGHT, Image.Resampling.BICUBIC), caption
 
-    layers = {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
-    steps = widgets.IntSlider(
-        STEPS, 1, 256, description="steps", layout=widgets.Layout(width="420px"), continuous_update=False
-    )
+    layers = _channels(model)
+    steps = widgets.IntSlider(STEPS, 1, 256, description="steps", layout=WIDE, continuous_update=False)
     return Explorer("Filter explorer", layers, draw, list(layers)[len(layers) // 2], "filter", {"steps": steps})

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .ascent import AscentImage, FilterImage
+from .images import to_pil
 from .plotting import WIDTH, grid, show_picture, tile
 
 
@@ -36,9 +37,7 @@ def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response:
     for axis, picture in zip(axes, pictures, strict=False):
         if picture.silent:
             axis.text(0.5, 0.5, "silent", ha="center", va="center", transform=axis.transAxes, fontsize=9)
-            axis.imshow(np.ones_like(picture.image))
-        else:
-            axis.imshow(picture.image)
+        axis.imshow(np.ones_like(picture.image) if picture.silent else picture.image)
         number = f"filter {picture.f_index}" if one_layer else f"{picture.layer_name}\nfilter {picture.f_index}"
         axis.set_title(number + (f"\nresponse {picture.response:.2g}" if response else ""), fontsize=8)
     return figure
@@ -75,14 +74,13 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     response.axvline(1, color="0.4", linestyle="--")
     response.plot([card.ratio for card in cards], rows, "o", color="black", markersize=9, label="its picture")
     response.plot([card.held_out for card in cards], rows, "s", color="0.55", label="worst changed copy")
-    response.set(yticks=rows, ylim=(count - 0.5, -0.5), xlabel="response / 99.9th percentile of natural pictures")
-    response.set_yticklabels(names, fontsize=8)
-    response.set_xlim(0)
+    response.set_xlabel("response / 99.9th percentile of natural pictures")
+    response.set_yticks(rows, names, fontsize=8)
     detail.axvline(cards[0].natural_high_frequency, color="0.4", linestyle="--", label="natural pictures, median")
     detail.plot([card.high_frequency for card in cards], rows, "D", color="black", label="its picture")
-    detail.set(yticks=[], ylim=(count - 0.5, -0.5), xlabel="share of fine detail")
-    detail.set_xlim(0)
+    detail.set(yticks=[], xlabel="share of fine detail")
     for axis in (response, detail):
+        axis.set(xlim=(0, None), ylim=(count - 0.5, -0.5))
         axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
         axis.spines[["top", "right"]].set_visible(False)
     return figure
@@ -117,7 +115,7 @@ def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 
         raise ValueError("There are no snapshots: make the pictures with snapshots=range(0, iters, 8), say.")
     rows = [[picture.snapshots[step] for picture in pictures] for step in steps]
     rows.append([picture.image for picture in pictures])
-    sheets = [Image.fromarray(np.round(tile(images, len(images), 4) * 255).astype(np.uint8)) for images in rows]
+    sheets = [to_pil(tile(images, len(images), 4)) for images in rows]
     width, frames = round(sheets[-1].width * height / sheets[-1].height), []
     for sheet, share in zip(sheets, [*(np.array(steps) / pictures[0].iters), 1.0], strict=True):
         frame = Image.new("RGB", (width, height + 8), "white")

@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .images import to_pil
+
 if TYPE_CHECKING:
     import pandas
 
@@ -104,6 +106,17 @@ def grid(count: int, columns: int, aspect: float, extra: float = 0.25) -> tuple[
     return figure, list(axes)
 
 
+def titled_grid(
+    pictures: Sequence[tuple[str, np.ndarray]], columns: int, extra: float = 0.25, fontsize: int = 8, **imshow: Any
+) -> tuple[Figure, list]:
+    """A :func:`grid` with room for the tallest picture, and in it each picture under its title."""
+    figure, axes = grid(len(pictures), columns, max(image.shape[0] / image.shape[1] for _, image in pictures), extra)
+    for axis, (title, image) in zip(axes, pictures, strict=False):
+        axis.imshow(image, **({"cmap": MAP_COLOURS} | imshow))
+        axis.set_title(title, fontsize=fontsize)
+    return figure, axes
+
+
 def plot_images(images: Mapping[str, np.ndarray], columns: int = 4, **imshow: Any) -> Figure:
     """Pictures side by side, each under its name.
 
@@ -116,12 +129,7 @@ def plot_images(images: Mapping[str, np.ndarray], columns: int = 4, **imshow: An
     imshow
         Passed on to matplotlib, for example ``vmin``.
     """
-    shapes = [image.shape for image in images.values()]
-    figure, axes = grid(len(images), columns, max(shape[0] / shape[1] for shape in shapes))
-    for axis, (title, image) in zip(axes, images.items(), strict=False):
-        axis.imshow(image, **({"cmap": MAP_COLOURS} | imshow))
-        axis.set_title(title, fontsize=9)
-    return figure
+    return titled_grid(list(images.items()), columns, fontsize=9, **imshow)[0]
 
 
 def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: bool = True, limit: int = 64) -> Figure:
@@ -165,12 +173,10 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
 
 def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
     """Patches of photos that excite a channel, strongest first, each under its photo's name."""
-    figure, axes = grid(max(len(patches), 1), columns, 1.0, 0.4)
-    for axis, patch in zip(axes, patches, strict=False):
-        axis.imshow(patch.image)
-        axis.set_title(f"{patch.photo}\n{patch.response:.3g}", fontsize=8)
-    if not patches:
-        axes[0].text(0.5, 0.5, "no photo excites this channel", ha="center")
+    if patches:
+        return titled_grid([(f"{p.photo}\n{p.response:.3g}", p.image) for p in patches], columns, 0.4)[0]
+    figure, axes = grid(1, columns, 1.0, 0.4)
+    axes[0].text(0.5, 0.5, "no photo excites this channel", ha="center")
     return figure
 
 
@@ -205,16 +211,9 @@ def plot_kernels(
     filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else filters
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
     if in_colour:
-        figure, axes = grid(
-            len(filters),
-            columns,
-            kernels.shape[0] / kernels.shape[1],
-            0.25 + 0.15 * max(title.count("\n") for title in titles),
-        )
-        for axis, number, title in zip(axes, filters, titles, strict=False):
-            axis.imshow(0.5 + signed(kernels[..., number]) / 2)
-            axis.set_title(title, fontsize=8)
-        return figure
+        tiles = [0.5 + signed(kernels[..., number]) / 2 for number in filters]
+        extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)
+        return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)[0]
     channels = range(min(kernels.shape[2], 16)) if channels is None else channels
     rows = [np.moveaxis(signed(kernels[:, :, list(channels), number]), -1, 0) for number in filters]
     return _signed_rows(rows, [str(channel) for channel in channels], titles)
@@ -254,13 +253,8 @@ def plot_predictions(image: np.ndarray, predictions: pandas.DataFrame) -> Figure
     return figure
 
 
-def to_png(image: np.ndarray, height: int | None = None) -> bytes:
-    """PNG bytes of float RGB ``(h, w, 3)`` in [0, 1], enlarged without smoothing to about `height` pixels."""
-    picture = Image.fromarray(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8))
-    if height is not None:
-        picture = picture.resize(
-            (max(1, round(picture.width * height / picture.height)), height), Image.Resampling.NEAREST
-        )
+def to_png(image: np.ndarray) -> bytes:
+    """PNG bytes of float RGB ``(h, w, 3)`` in [0, 1]."""
     file = io.BytesIO()
-    picture.save(file, format="png", compress_level=1)
+    to_pil(np.clip(image, 0, 1)).save(file, format="png", compress_level=1)
     return file.getvalue()
