@@ -76,25 +76,25 @@ class Climb:
 
     def _batch(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
         begun, history, snapshots, done = time.perf_counter(), [], {}, 0
-        pictures, ids = functools.partial(recipes.to_rgb, self.recipe), tf.constant(indices)
+        rgb, ids = functools.partial(recipes.to_rgb, self.recipe), tf.constant(indices)
         try:
             state = self.compiled.start(seeds, self.size)
             while done < self.iters:
                 if done in self.snapshots:
-                    snapshots[done] = pictures(state[0]).numpy()
-                stop = min(stop for stop in (*self.snapshots, done + CHUNK, self.iters) if stop > done)
-                state, objectives = self.compiled.run(state, ids, done, stop - done, seeds[0])
+                    snapshots[done] = rgb(state[0]).numpy()
+                steps = min(stop for stop in (*self.snapshots, done + CHUNK, self.iters) if stop > done) - done
+                state, objectives = self.compiled.run(state, ids, done, steps, seeds[0])
                 history.append(objectives.numpy())
+                done += steps
                 bar.set_postfix(response=f"{history[-1][-1].mean():.3g}", refresh=False)
-                bar.update((stop - done) * len(seeds))
-                done = stop
+                bar.update(steps * len(seeds))
                 if self.preview:
-                    self.preview(pictures(state[0]).numpy())
+                    self.preview(rgb(state[0]).numpy())
         except KeyboardInterrupt:
             self.stopped = True
             if not done:
                 return []
-        images = np.round(pictures(state[0]).numpy() * 255).astype(np.float32) / 255
+        images = np.round(rgb(state[0]).numpy() * 255).astype(np.float32) / 255
         responses = self.compiled.reported(images, ids)[0].numpy()
         seconds, history = time.perf_counter() - begun, np.concatenate(history)
         common = {"objective": self.objective, "iters": done, "seconds": seconds}
