@@ -108,13 +108,13 @@ def grid(count: int, columns: int, aspect: float, extra: float = 0.25) -> tuple[
 
 def titled_grid(
     pictures: Sequence[tuple[str, np.ndarray]], columns: int, extra: float = 0.25, fontsize: int = 8, **imshow: Any
-) -> tuple[Figure, list]:
+) -> Figure:
     """A :func:`grid` with room for the tallest picture, and in it each picture under its title."""
     figure, axes = grid(len(pictures), columns, max(image.shape[0] / image.shape[1] for _, image in pictures), extra)
     for axis, (title, image) in zip(axes, pictures, strict=False):
         axis.imshow(image, **({"cmap": MAP_COLOURS} | imshow))
         axis.set_title(title, fontsize=fontsize)
-    return figure, axes
+    return figure
 
 
 def plot_images(images: Mapping[str, np.ndarray], columns: int = 4, **imshow: Any) -> Figure:
@@ -129,7 +129,7 @@ def plot_images(images: Mapping[str, np.ndarray], columns: int = 4, **imshow: An
     imshow
         Passed on to matplotlib, for example ``vmin``.
     """
-    return titled_grid(list(images.items()), columns, fontsize=9, **imshow)[0]
+    return titled_grid(list(images.items()), columns, fontsize=9, **imshow)
 
 
 def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: bool = True, limit: int = 64) -> Figure:
@@ -174,7 +174,7 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
 def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
     """Patches of photos that excite a channel, strongest first, each under its photo's name."""
     if patches:
-        return titled_grid([(f"{p.photo}\n{p.response:.3g}", p.image) for p in patches], columns, 0.4)[0]
+        return titled_grid([(f"{p.photo}\n{p.response:.3g}", p.image) for p in patches], columns, 0.4)
     figure, axes = grid(1, columns, 1.0, 0.4)
     axes[0].text(0.5, 0.5, "no photo excites this channel", ha="center")
     return figure
@@ -213,7 +213,7 @@ def plot_kernels(
     if in_colour:
         tiles = [0.5 + signed(kernels[..., number]) / 2 for number in filters]
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)
-        return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)[0]
+        return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)
     channels = range(min(kernels.shape[2], 16)) if channels is None else channels
     rows = [np.moveaxis(signed(kernels[:, :, list(channels), number]), -1, 0) for number in filters]
     return _signed_rows(rows, [str(channel) for channel in channels], titles)
