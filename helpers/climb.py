@@ -120,7 +120,7 @@ class CompiledStep:
             self.network, objective, before_activation=recipe.before_activation, all_maps=diversity > 0
         )
         self.reported = responses_of(model, objective, before_activation=False)
-        self.graph = tf.function(self._run)
+        self.graphs: dict[tuple, Callable] = {}  # one for each shape of the pictures
 
     def start(self, seeds: list[int], size: int) -> tuple:
         if self.network is not self.cut:
@@ -129,11 +129,12 @@ class CompiledStep:
         return (parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)) if self.recipe.adam else (parameters,)
 
     def run(self, state: tuple, indices: Any, first: int, steps: int, seed: int) -> tuple[tuple, Any]:
-        """Some steps in one call of a graph; returns the new state and the responses, float32 (steps, batch).
-
-        Numbers go as tensors: only another shape of the pictures costs another graph.
-        """
-        return self.graph(state, indices, tf.constant(first), tf.constant(steps), tf.constant([seed, 1]))
+        """Some steps in one call of a graph; returns the new state and the responses, float32 (steps, batch)."""
+        arguments = (state, indices, tf.constant(first), tf.constant(steps), tf.constant([seed, 1]))
+        shape = tuple(state[0].shape)
+        if shape not in self.graphs:  # a tf.function that is called by itself warns of a layer's first graph
+            self.graphs[shape] = tf.function(self._run).get_concrete_function(*arguments)
+        return self.graphs[shape](*arguments)
 
     def _run(self, state: tuple, indices: Any, first: Any, steps: Any, seed: Any) -> tuple[tuple, Any]:
         history = tf.TensorArray(tf.float32, size=steps)
