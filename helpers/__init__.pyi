@@ -19,6 +19,7 @@ from .filter_plots import animation as animation
 from .filter_plots import plot_filters as plot_filters
 from .filter_plots import plot_quality as plot_quality
 from .filter_plots import show_ascent as show_ascent
+from .gallery import render_gallery as render_gallery
 from .images import load_image as load_image
 from .images import sample_image as sample_image
 from .images import sample_names as sample_names

@@ -1,21 +1,92 @@
-"""The gallery: one sheet of filters for each layer, and an index with quality cards; tests/gallery.py draws it."""
+"""A gallery: one sheet of filters for each layer, and an index with their quality cards."""
 
 from __future__ import annotations
 
+import concurrent.futures
+import dataclasses
+import functools
 import hashlib
+import io
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from .ascent import visualize_filters
 from .backend import keras
-from .images import IMAGE_FOLDER
+from .images import IMAGE_FOLDER, to_pil
+from .layers import conv_layers
+from .objectives import channel, check
+from .plotting import tile
+from .progress import progress_bar
+from .quality import quality_cards
 
 GALLERY = IMAGE_FOLDER / "gallery"
 STEPS = 128
 GAP = 2  # pixels between two pictures of a sheet
+COLUMNS = 16
 INDEX = "gallery.json"
+
+
+def render_gallery(
+    model: keras.Model,
+    layers: Sequence[str] | None = None,
+    out: str | Path = GALLERY,
+    executor: concurrent.futures.Executor | None = None,
+    *,
+    size: int = 96,
+    load: Callable[[], keras.Model] | None = None,
+) -> Path:
+    """Draw every filter of some layers; a layer that is there already, from the same weights, is not drawn again.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`.
+    layers
+        Their names; None: all convolutions.
+    out
+        Folder, by default ``images/gallery``, for ``<layer>.webp``, sheets of 16 pictures in a row, and
+        ``gallery.json``: for each layer the weights' fingerprint, the sheet's measures, each filter's quality card.
+    executor
+        Draws several layers at once. With processes, ``load`` must be given.
+    size
+        Height and width of each picture in pixels.
+    load
+        A function that a process can import and call to get the model; by default the model itself is used.
+
+    Returns
+    -------
+    pathlib.Path
+        The index.
+
+    Raises
+    ------
+    LayerNotFound
+        If there is no such layer, or it gives no feature maps.
+    ValueError
+        If processes are to draw without ``load``.
+    OSError
+        If the folder cannot be written; finished layers stay.
+    """
+    out, layers = Path(out), list(conv_layers(model) if layers is None else layers)
+    if load is None and isinstance(executor, concurrent.futures.ProcessPoolExecutor):
+        raise ValueError("Processes cannot share the model: give load, a function that they call to get it.")
+    for layer in layers:
+        check(model, channel(layer, 0))
+    out.mkdir(parents=True, exist_ok=True)
+    index = read_index(out)
+    left = [layer for layer in dict.fromkeys(layers) if current_entry(model, layer, out, size) is None]
+    draw = functools.partial(draw_layer, load or model, size=size)
+    drawn = zip(left, executor.map(draw, left) if executor else map(draw, left), strict=True)
+    for layer, (sheet, cards) in progress_bar(iterable=drawn, total=len(left), desc="gallery", unit="layer"):
+        _write(out / f"{layer}.webp", sheet)
+        prints = fingerprint(model, layer, size)
+        index[layer] = {"fingerprint": prints, "size": size, "columns": COLUMNS, "filters": cards}
+        _write(out / INDEX, json.dumps(index, indent=1, sort_keys=True).encode())
+    return out / INDEX
 
 
 def read_index(folder: Path) -> dict[str, dict]:
@@ -54,3 +125,28 @@ def fingerprint(model: keras.Model, layer: str, size: int) -> str:
     for weight in cut.weights:
         digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
     return digest.hexdigest()[:16]
+
+
+def draw_layer(source: keras.Model | Callable[[], keras.Model], layer: str, size: int) -> tuple[bytes, list[dict]]:
+    """One layer's sheet as WebP, and its filters' quality cards in order."""
+    model = source if isinstance(source, keras.Model) else source()
+    made = visualize_filters(model, layer, iters=STEPS, size=size)
+    if len(made) < model.get_layer(layer).output.shape[-1] or min(picture.iters for picture in made) < STEPS:
+        raise KeyboardInterrupt  # it was stopped: what is there so far is no sheet
+    images, file = [np.ones_like(picture.image) if picture.silent else picture.image for picture in made], io.BytesIO()
+    to_pil(tile(images, COLUMNS, GAP)).save(file, format="webp", quality=80, method=6)
+    rows = []
+    for picture, card in zip(made, quality_cards(model, layer, range(len(made)), [p.image for p in made]), strict=True):
+        row = {"silent": picture.silent, "seed": picture.seed} | dataclasses.asdict(card)
+        rows.append({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()})
+    return file.getvalue(), rows
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(f"unfinished-{path.name}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

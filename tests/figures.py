@@ -27,9 +27,8 @@ def draw_filters() -> None:
     from helpers.gallery import GALLERY, read_index, read_sheet
     from helpers.models import BUNDLED_SHA256
     from helpers.plotting import tile
-    from tests.gallery import render_gallery
 
-    render_gallery(helpers.load_model("mini_vgg16"), ROWS)
+    helpers.render_gallery(helpers.load_model("mini_vgg16"), ROWS)
     index = read_index(GALLERY)
     rows = [read_sheet(GALLERY, layer, index[layer])[:COUNT] for layer in ROWS]
     sheet = tile(np.concatenate(rows), columns=COUNT, gap=4)

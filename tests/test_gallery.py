@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import io
 import json
@@ -12,11 +13,9 @@ import pytest
 from PIL import Image, ImageSequence
 
 import helpers
-from helpers import keras
+from helpers import gallery, keras, render_gallery
 from helpers.gallery import read_index, read_sheet, stored_pictures
 from helpers.plotting import tile
-from tests import gallery
-from tests.gallery import render_gallery
 
 SIZE, STEPS = 32, 4
 
@@ -175,6 +174,27 @@ def test_an_unknown_layer_is_named_before_anything_is_drawn(
     with pytest.raises(helpers.LayerNotFound, match=f"small has no layer '{layer}'"):
         render_gallery(headed, ["one", layer], tmp_path / "new", size=16)
     assert drawn == [] and not (tmp_path / "new").exists()
+
+
+def test_threads_draw_the_same(rendered: tuple[keras.Model, Path], tmp_path: Path) -> None:
+    network, alone = rendered
+    with concurrent.futures.ThreadPoolExecutor(2) as executor:
+        render_gallery(network, None, tmp_path, executor, size=SIZE)
+    one, two = read_index(alone), read_index(tmp_path)
+    for layer in ("one", "two"):
+        assert one[layer]["fingerprint"] == two[layer]["fingerprint"]
+        sheets = [read_sheet(folder, layer, one[layer]) for folder in (alone, tmp_path)]
+        np.testing.assert_allclose(*sheets, atol=0.1)
+        responses = [[card["response"] for card in index[layer]["filters"]] for index in (one, two)]
+        np.testing.assert_allclose(*responses, rtol=0.01, atol=1e-3)
+
+
+def test_processes_need_a_way_to_the_model(network: keras.Model, tmp_path: Path) -> None:
+    with (
+        concurrent.futures.ProcessPoolExecutor(1) as executor,
+        pytest.raises(ValueError, match="Processes cannot share the model: give load"),
+    ):
+        render_gallery(network, ["two"], tmp_path, executor)
 
 
 @pytest.fixture(scope="module")
