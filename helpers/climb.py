@@ -22,7 +22,7 @@ CHUNK = 16  # steps between two looks at the progress bar
 
 
 class Climb:
-    """The checked arguments of one call, and the loop over batches and chunks of steps."""
+    """The checked arguments of one call, and the loop over batches, rounds and chunks of steps."""
 
     def __init__(
         self,
@@ -39,9 +39,14 @@ class Climb:
     ) -> None:
         snapshots = list(snapshots) if isinstance(snapshots, Iterable) else [snapshots]
         check_call(model, iters, size, method, seed, snapshots)
-        check_places(model, objective, size)
         self.recipe = method if isinstance(method, Recipe) else RECIPES[method]
-        self.objective, self.iters, self.size, self.preview = objective, iters, size, preview
+        rounds = self.recipe.rounds
+        self.sides = {iters * n // rounds: max(16, size * (n + 1) // rounds) for n in range(rounds)}  # from that step
+        smallest = min(self.sides.values())
+        if smallest < size and model.input_shape[1:3] != (None, None):
+            raise ValueError(f"{model.name} takes pictures of {size} x {size} pixels only: leave out rounds.")
+        check_places(model, objective, smallest)
+        self.objective, self.iters, self.preview = objective, iters, preview
         self.snapshots, self.stopped = set(snapshots), False
         key = (*((t.kind, t.layer_name, t.place, t.weight) for t in objective.terms), self.recipe, bfloat16, diversity)
         kept = model.__dict__.setdefault("_ascents", {})
@@ -76,13 +81,15 @@ class Climb:
 
     def _batch(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
         begun, history, snapshots, done = time.perf_counter(), [], {}, 0
-        rgb, ids = functools.partial(recipes.to_rgb, self.recipe), tf.constant(indices)
+        rgb, ids, state = functools.partial(recipes.to_rgb, self.recipe), tf.constant(indices), None
         try:
-            state = self.compiled.start(seeds, self.size)
             while done < self.iters:
+                if done in self.sides:
+                    state = self.compiled.start(seeds, self.sides[done], state)
                 if done in self.snapshots:
                     snapshots[done] = rgb(state[0]).numpy()
-                steps = min(stop for stop in (*self.snapshots, done + CHUNK, self.iters) if stop > done) - done
+                stops = (*self.sides, *self.snapshots, done + CHUNK, self.iters)
+                steps = min(stop for stop in stops if stop > done) - done
                 state, objectives = self.compiled.run(state, ids, done, steps, seeds[0])
                 history.append(objectives.numpy())
                 done += steps
@@ -122,10 +129,14 @@ class CompiledStep:
         self.reported = responses_of(model, objective, before_activation=False)
         self.graphs: dict[tuple, Callable] = {}  # one for each shape of the pictures
 
-    def start(self, seeds: list[int], size: int) -> tuple:
+    def start(self, seeds: list[int], size: int, before: tuple | None) -> tuple:
+        """The state at the first step of a round: from faint noise, or from the state before it."""
         if self.network is not self.cut:
             self.network.set_weights(self.cut.get_weights())
-        parameters = tf.concat([recipes.start(self.recipe, size, seed) for seed in seeds], axis=0)
+        if before is None:
+            parameters = tf.concat([recipes.start(self.recipe, size, seed) for seed in seeds], axis=0)
+        else:
+            parameters = recipes.enlarged(before[0], size)
         return (parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)) if self.recipe.adam else (parameters,)
 
     def run(self, state: tuple, indices: Any, first: int, steps: int, seed: int) -> tuple[tuple, Any]:

@@ -39,6 +39,8 @@ class Recipe:
         et al., "Understanding Neural Networks Through Deep Visualization", 2015). Pixels only, as the next two.
     blur_every, blur
         Every so many steps a Gaussian blur with this standard deviation in pixels (Yosinski et al. 2015); 0: never.
+    rounds
+        Progressive upscaling: the picture grows to its size in so many rounds (Mordvintsev et al. 2015, octaves).
     adam
         Adam (Kingma and Ba 2015) with step ``rate``. False: a step along the gradient of l2 norm ``rate``.
     rate
@@ -57,6 +59,7 @@ class Recipe:
     decay: float = 0.0
     blur_every: int = 0
     blur: float = 1.0
+    rounds: int = 1
     adam: bool = True
     rate: float = 0.05
     starts: int = 3
@@ -64,10 +67,10 @@ class Recipe:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check_real(field.name, getattr(self, field.name))
-        check_whole("blur_every", self.blur_every, 0)
-        check_whole("starts", self.starts, 1)
-        if self.fourier and (self.decay or self.blur_every):
-            raise ValueError("decay and blur_every act on pixels; with them set fourier=False.")
+        for name, least in (("blur_every", 0), ("rounds", 1), ("starts", 1)):
+            check_whole(name, getattr(self, name), least)
+        if self.fourier and (self.decay or self.blur_every or self.rounds > 1):
+            raise ValueError("decay, blur_every and rounds act on pixels; with them set fourier=False.")
 
 
 _plain = Recipe(fourier=False, decorrelated=False, shift=0, scale=0, rotation=0, adam=False, rate=10 / 255, starts=1)
@@ -150,3 +153,8 @@ def blurred(pictures: Any, deviation: float) -> Any:
     padded = tf.pad(pictures, [[0, 0], [reach, reach], [reach, reach], [0, 0]], mode="REFLECT")
     once = tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
     return tf.nn.depthwise_conv2d(once, kernel.transpose(1, 0, 2, 3), [1, 1, 1, 1], "VALID")
+
+
+def enlarged(parameters: Any, size: int) -> Any:
+    """Pixels at a larger size, for the next round of progressive upscaling."""
+    return tf.image.resize(parameters, (size, size), method="bicubic")

@@ -236,11 +236,11 @@ def test_an_interrupt_before_any_picture_is_one_and_a_later_one_keeps_those_done
 
     start, starts = CompiledStep.start, []
 
-    def interrupted(self: CompiledStep, seeds: list[int], size: int) -> tuple:
+    def interrupted(self: CompiledStep, seeds: list[int], size: int, before: tuple | None) -> tuple:
         starts.append(len(seeds))
         if len(starts) == fatal:
             raise KeyboardInterrupt
-        return start(self, seeds, size)
+        return start(self, seeds, size, before)
 
     monkeypatch.setattr(CompiledStep, "start", interrupted)
     fatal = 1

@@ -234,6 +234,17 @@ def test_an_animation_has_a_frame_for_each_snapshot_and_the_result(made: list[he
         assert dark == max(1, round(share * frame.shape[1]))
 
 
+def test_growing_pictures_move_in_frames_of_one_size(network: keras.Model) -> None:
+    recipe = helpers.Recipe(fourier=False, rounds=2)
+    made = helpers.visualize_filters(network, "one", [0, 1, 2], 4, SIZE, recipe, snapshots=range(4))
+    assert made[0].snapshots[0].shape == (16, 16, 3) and made[0].snapshots[2].shape == (32, 32, 3)
+    for kind in ("gif", "png"):
+        frames, _ = frames_of(helpers.animation(made, kind, height=64))
+        assert len(frames) == 5
+        assert {frame.shape for frame in frames} == {(72, round(64 * (3 * 32 + 8) / 32), 3)}
+        assert frames[0][:64, -4:].std() > 0.005, "the picture reaches the right edge"
+
+
 def test_without_common_snapshots_there_is_no_animation(made: list[helpers.FilterImage]) -> None:
     plain, other = (dataclasses.replace(made[0], snapshots=kept) for kept in ({}, {1: made[0].image}))
     for pictures in ([plain], [made[0], plain], [made[0], other], []):

@@ -14,6 +14,7 @@ from helpers.models import Network
 from helpers.objectives import Objective, check, in_bfloat16, responses_of
 
 LABELS = ["cat", "dog", "teapot"]
+GROWING = helpers.Recipe(fourier=False, rounds=2)
 
 
 def with_weights(network: keras.Model, seed: int = 0) -> keras.Model:
@@ -173,6 +174,7 @@ def test_layers_with_groups_depthwise_and_separable() -> None:
         (channel("first", 0) - neuron("second", -1), {}, helpers.FilterOutOfRange, "second has no filter -1.*0 to 1"),
         (neuron("first", 0, (16, 0)), {}, ValueError, r"\(16, 0\); first gives 16 x 16 units .* 16 x 16 pixels"),
         (channel("first", 0) + neuron("first", 0, (0, 99)), {}, ValueError, r"^place is \(0, 99\)"),
+        (neuron("first", 0, (20, 0)), {"size": 32, "method": GROWING}, ValueError, r"\(20, 0\); first gives 16 x 16"),
         (neuron("first", 0, (-1, 0)), {}, ValueError, r"place is \(-1, 0\).*row, column"),
         (neuron("first", 0, (1.5, 0)), {}, ValueError, r"place is \(1.5, 0\)"),
         (neuron("first", 0, (1, 2, 3)), {}, ValueError, r"place is \(1, 2, 3\)"),

@@ -144,6 +144,9 @@ def test_a_shift_moves_the_whole_batch_by_as_much() -> None:
         ({"total_variation": None}, "total_variation is None"),
         ({"starts": 0}, "starts is 0"),
         ({"starts": 1.5}, "starts is 1.5.*whole number"),
+        ({"rounds": 0, "fourier": False}, "rounds is 0"),
+        ({"rounds": 1.5, "fourier": False}, "rounds is 1.5.*whole number"),
+        ({"rounds": 2}, "set fourier=False"),
         ({"blur_every": 1.5, "fourier": False}, "blur_every is 1.5.*whole number"),
         ({"decay": 0.1}, "set fourier=False"),
         ({"blur_every": 4}, "set fourier=False"),
@@ -174,6 +177,29 @@ def test_regularised_is_the_plain_loop() -> None:
     made = helpers.visualize_filter(network, "second", f_index, 8, 20, "regularised", 5)
     np.testing.assert_allclose(made.history, history, rtol=1e-3)
     np.testing.assert_allclose(made.image, np.clip(pixels[0] + 0.5, 0, 1), atol=0.6 / 255)
+
+
+def test_progressive_upscaling_ends_at_the_size() -> None:
+    recipe, sides = Recipe(fourier=False, rounds=3), []
+    made = helpers.visualize_filter(
+        small_network(), "second", 0, 10, 60, recipe, preview=lambda images: sides.append(images.shape[1:])
+    )
+    assert sides == [(20, 20, 3), (40, 40, 3), (60, 60, 3)]
+    assert made.image.shape == (60, 60, 3) and made.history.shape == (10,) and made.iters == 10
+    few = helpers.visualize_filter(small_network(), "second", 0, 2, 20, recipe)
+    assert few.image.shape == (20, 20, 3) and few.history.shape == (2,), "fewer steps than rounds, no side below 16"
+
+
+def test_the_next_round_continues_the_picture() -> None:
+    ramp = np.linspace(-0.4, 0.4, 16, dtype=np.float32)[None, :, None, None] * np.ones((1, 16, 16, 3), np.float32)
+    larger = recipes.enlarged(ramp, 32).numpy()
+    np.testing.assert_allclose(larger.reshape(1, 16, 2, 16, 2, 3).mean(axis=(2, 4))[:, 2:-2], ramp[:, 2:-2], atol=0.01)
+
+
+def test_a_network_for_one_size_cannot_take_rounds() -> None:
+    model = helpers.load_model("mini_vgg16", input_shape=(64, 64, 3))
+    with pytest.raises(ValueError, match=r"64 x 64 pixels only.*rounds"):
+        helpers.visualize_filter(model, "block1_conv1", 0, 2, 64, Recipe(fourier=False, rounds=2))
 
 
 def test_pixels_are_clipped_and_colours_mixed() -> None:
