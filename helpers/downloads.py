@@ -79,11 +79,21 @@ def _is_right(path: Path, file_hash: str | None) -> bool:
         return hashlib.file_digest(file, algorithm).hexdigest() == file_hash.lower()
 
 
-def _download(url: str, path: Path, file_hash: str | None) -> None:
-    """Into a folder of its own, and to its place when it is whole: two notebooks may download at once."""
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Write to the path that this gives, in a folder of its own: two notebooks may write the same file at once.
+
+    At the end of the block the file goes to its place; if the block fails, what was there before stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=path.name, dir=path.parent, ignore_cleanup_errors=True) as folder:
         part = Path(folder) / path.name
+        yield part
+        os.replace(part, path)
+
+
+def _download(url: str, path: Path, file_hash: str | None) -> None:
+    with whole(path) as part:
         with part.open("wb") as file, answer(url) as response:
             response.raise_for_status()
             size = int(response.headers.get("Content-Length", 0))
@@ -92,7 +102,6 @@ def _download(url: str, path: Path, file_hash: str | None) -> None:
                     bar.update(file.write(chunk))
         if not _is_right(part, file_hash):
             raise ValueError("the file that came is not the right one")
-        os.replace(part, path)
 
 
 def answer(url: str) -> requests.Response:

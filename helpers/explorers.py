@@ -101,10 +101,6 @@ def _coloured(maps: np.ndarray) -> np.ndarray:
     return matplotlib.colormaps[MAP_COLOURS](maps)[..., :3].astype(np.float32)
 
 
-def _one_map(chosen: np.ndarray) -> np.ndarray:
-    return _coloured(normalize(chosen[..., None])[..., 0])
-
-
 def _scaled(image: np.ndarray, height: int, enlarge: Image.Resampling = Image.Resampling.NEAREST) -> np.ndarray:
     """Enlarge or reduce to a height; a map is enlarged without smoothing, so that its units can be counted."""
     picture = to_pil(image)
@@ -156,7 +152,7 @@ def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) ->
             f"responds on {share:.0%} of the picture, at most {strongest:.3g}. "
             "Left the photo, then the map (brighter is stronger), then all maps with the chosen one framed."
         )
-        return _side_by_side(photo, _one_map(chosen), tile(framed, columns, gap=0)), caption
+        return _side_by_side(photo, _coloured(normalize(chosen)), tile(framed, columns, gap=0)), caption
 
     layers = _channels(model)
     return Explorer("Feature map explorer", layers, draw, next(iter(layers)), "channel")
@@ -203,7 +199,7 @@ def kernel_explorer(model: keras.Model, image: np.ndarray | None = None) -> Expl
             f"<b>{layer}, kernel {number}</b> of {layers[layer]}, {shape}: left {seen}, then the photo, then the map "
             f"it makes of the photo (brighter is stronger), which is above zero on {(chosen > 0).mean():.0%} of it."
         )
-        return _side_by_side(picture, photo, _one_map(chosen)), caption
+        return _side_by_side(picture, photo, _coloured(normalize(chosen))), caption
 
     return Explorer("Kernel explorer", layers, draw, next(iter(layers)), "kernel")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .ascent import AscentImage, FilterImage
-from .images import to_pil
+from .images import file_bytes, to_pil
 from .plotting import WIDTH, grid, show_picture, tile
 
 
@@ -66,10 +65,7 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
         axes[f"picture {row}"].imshow(picture.image)
         axes[f"picture {row}"].set_axis_off()
     rows = np.arange(count)
-    names = [
-        f"{picture.layer_name} {picture.f_index}\nrank {card.rank} of {card.filters}"
-        for picture, card in zip(pictures, cards, strict=True)
-    ]
+    names = [f"{p.layer_name} {p.f_index}\nrank {p.quality.rank} of {p.quality.filters}" for p in pictures]
     response, detail = axes["response"], axes["detail"]
     response.axvline(1, color="0.4", linestyle="--")
     response.plot([card.ratio for card in cards], rows, "o", color="black", markersize=9, label="its picture")
@@ -113,8 +109,7 @@ def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 
     steps = sorted(set.intersection(*(set(picture.snapshots) for picture in pictures))) if pictures else []
     if not steps:
         raise ValueError("There are no snapshots: make the pictures with snapshots=range(0, iters, 8), say.")
-    rows = [[picture.snapshots[step] for picture in pictures] for step in steps]
-    rows.append([picture.image for picture in pictures])
+    rows = [*([p.snapshots[step] for p in pictures] for step in steps), [p.image for p in pictures]]
     sheets = [to_pil(tile(images, len(images), 4)) for images in rows]
     width, frames = round(sheets[-1].width * height / sheets[-1].height), []
     for sheet, share in zip(sheets, [*(np.array(steps) / pictures[0].iters), 1.0], strict=True):
@@ -122,12 +117,10 @@ def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 
         frame.paste(sheet.resize((width, height), Image.Resampling.BICUBIC))
         frame.paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
         frames.append(frame)
-    file, times = io.BytesIO(), [milliseconds] * len(steps) + [2000]
+    options = {"save_all": True, "duration": [milliseconds] * len(steps) + [2000], "loop": 0}
     if kind == "png":  # where nothing moves, the result is shown
-        frames[-1].save(file, "png", save_all=True, default_image=True, append_images=frames, duration=times, loop=0)
-    else:
-        frames[0].save(file, kind, save_all=True, append_images=frames[1:], duration=times, loop=0)
-    return file.getvalue()
+        return file_bytes(frames[-1], kind, default_image=True, append_images=frames, **options)
+    return file_bytes(frames[0], kind, append_images=frames[1:], **options)
 
 
 def show_ascent(pictures: Sequence[AscentImage], caption: str, path: str | Path | None = None) -> None:

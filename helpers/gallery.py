@@ -6,7 +6,6 @@ import concurrent.futures
 import dataclasses
 import functools
 import hashlib
-import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +15,8 @@ from PIL import Image
 
 from .ascent import visualize_filters
 from .backend import keras
-from .images import IMAGE_FOLDER, to_pil
+from .downloads import whole
+from .images import IMAGE_FOLDER, file_bytes, to_pil
 from .layers import conv_layers
 from .objectives import channel, check
 from .plotting import tile
@@ -82,10 +82,12 @@ def render_gallery(
     draw = functools.partial(draw_layer, load or model, size=size)
     drawn = zip(left, executor.map(draw, left) if executor else map(draw, left), strict=True)
     for layer, (sheet, cards) in progress_bar(iterable=drawn, total=len(left), desc="gallery", unit="layer"):
-        _write(out / f"{layer}.webp", sheet)
+        with whole(out / f"{layer}.webp") as file:
+            file.write_bytes(sheet)
         prints = fingerprint(model, layer, size)
         index[layer] = {"fingerprint": prints, "size": size, "columns": COLUMNS, "filters": cards}
-        _write(out / INDEX, json.dumps(index, indent=1, sort_keys=True).encode())
+        with whole(out / INDEX) as file:
+            file.write_bytes(json.dumps(index, indent=1, sort_keys=True).encode())
     return out / INDEX
 
 
@@ -133,20 +135,8 @@ def draw_layer(source: keras.Model | Callable[[], keras.Model], layer: str, size
     made = visualize_filters(model, layer, iters=STEPS, size=size)
     if len(made) < model.get_layer(layer).output.shape[-1] or min(picture.iters for picture in made) < STEPS:
         raise KeyboardInterrupt  # it was stopped: what is there so far is no sheet
-    images, file = [np.ones_like(picture.image) if picture.silent else picture.image for picture in made], io.BytesIO()
-    to_pil(tile(images, COLUMNS, GAP)).save(file, format="webp", quality=80, method=6)
-    rows = []
+    images, rows = [np.ones_like(picture.image) if picture.silent else picture.image for picture in made], []
     for picture, card in zip(made, quality_cards(model, layer, range(len(made)), [p.image for p in made]), strict=True):
         row = {"silent": picture.silent, "seed": picture.seed} | dataclasses.asdict(card)
         rows.append({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()})
-    return file.getvalue(), rows
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
-    temporary = path.with_name(f"unfinished-{path.name}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return file_bytes(to_pil(tile(images, COLUMNS, GAP)), "webp", quality=80, method=6), rows

@@ -111,6 +111,13 @@ def to_pil(image: np.ndarray) -> Image.Image:
     return Image.fromarray(np.round(np.asarray(image) * 255).astype(np.uint8))
 
 
+def file_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """A picture as a file of some kind, such as ``"png"``; the options are those of Pillow."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
 def _checked_size(size: Any) -> tuple[int, int] | None:
     if size is None:
         return None
@@ -180,13 +187,12 @@ def _decodable(data: bytes) -> Image.Image:
     if len(data) > MAX_BYTES:
         raise ValueError(f"it is too large: it has over {MAX_BYTES:,} bytes")
     try:
-        image = Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data))
     except Image.DecompressionBombError as error:
         raise ValueError(f"it is too large: the limit is {MAX_PIXELS:,} pixels") from error
     except Exception as error:
         formats = "JPEG, PNG, GIF, WebP, TIFF, BMP"
         raise ValueError(f"it is no picture in a known format ({formats}), or is damaged") from error
-    return image
 
 
 def _levels(source: Any) -> np.ndarray:

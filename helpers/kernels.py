@@ -116,14 +116,9 @@ def preferred_gratings(kernels: np.ndarray) -> pandas.DataFrame:
         best = np.unravel_index(own.argmax(), own.shape)
         turned = np.maximum(_angle(orientation, orientation[best]), _angle(mirrored, orientation[best])) > RIVAL_TURN
         oriented = own[turned | (frequency == 0)].max() < RIVAL_POWER * own[best]
-        rows.append(
-            {
-                "orientation": orientation[best] if oriented else np.nan,
-                "frequency": frequency[best],
-                "selectivity": own[best] / own.mean() if own[best] else np.nan,
-            }
-        )
-    return pandas.DataFrame(rows).rename_axis("kernel")
+        selectivity = own[best] / own.mean() if own[best] else np.nan
+        rows.append((orientation[best] if oriented else np.nan, frequency[best], selectivity))
+    return pandas.DataFrame(rows, columns=["orientation", "frequency", "selectivity"]).rename_axis("kernel")
 
 
 def _angle(first: np.ndarray, second: float) -> np.ndarray:

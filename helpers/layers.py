@@ -121,17 +121,16 @@ def layer_table(model: keras.Model) -> pandas.DataFrame:
     for layer in model.layers:
         field = fields.get(id(layer.output))
         kernel = kernel_of(layer)
-        rows.append(
-            {
-                "name": layer.name,
-                "type": type(layer).__name__,
-                "output_shape": tuple(layer.output.shape[1:]) if hasattr(layer.output, "shape") else None,
-                "kernel_shape": None if kernel is None else tuple(kernel.shape),
-                "parameters": layer.count_params(),
-                "receptive_field": field and field.size,
-                "stride": field and field.stride,
-            }
-        )
+        row = {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "output_shape": tuple(layer.output.shape[1:]) if hasattr(layer.output, "shape") else None,
+            "kernel_shape": None if kernel is None else tuple(kernel.shape),
+            "parameters": layer.count_params(),
+            "receptive_field": field and field.size,
+            "stride": field and field.stride,
+        }
+        rows.append(row)
     return pandas.DataFrame(rows).astype({"receptive_field": object, "stride": object, "kernel_shape": object})
 
 

@@ -170,14 +170,9 @@ def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> 
     for layer in (layer for layer in model.layers if pretrained and layer.weights):
         layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
     preprocess_input, labels = keras.applications.vgg16.preprocess_input, [str(label) for label in arrays["labels"]]
-    statistics = _bundled_statistics if pretrained else None
-    model.network = Network(BUNDLED, preprocess_input, 64, lambda: labels, statistics)
+    statistics = functools.cache(lambda: dict(np.load(BUNDLED_FILE.with_name("statistics.npz"))))
+    model.network = Network(BUNDLED, preprocess_input, 64, lambda: labels, statistics if pretrained else None)
     return model
-
-
-@functools.cache
-def _bundled_statistics() -> dict[str, np.ndarray]:
-    return dict(np.load(BUNDLED_FILE.with_name("statistics.npz")))
 
 
 @functools.cache

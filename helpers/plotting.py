@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .images import to_pil
+from .images import file_bytes, to_pil
 
 if TYPE_CHECKING:
     import pandas
@@ -54,9 +54,7 @@ def show_picture(png: bytes, caption: str) -> None:
         raise ValueError(f"The caption {caption!r} is too short: say in at least 40 characters what is seen.")
     kind, data, picture = "image/png", png, Image.open(io.BytesIO(png))
     if len(png) > LARGEST_PNG and not getattr(picture, "is_animated", False):
-        file = io.BytesIO()
-        picture.convert("RGB").save(file, format="jpeg", quality=90, subsampling=0)
-        kind, data = "image/jpeg", file.getvalue()
+        kind, data = "image/jpeg", file_bytes(picture.convert("RGB"), "jpeg", quality=90, subsampling=0)
     text = {"text/plain": caption}
     display({kind: data} | text, metadata={kind: {"alt": caption}}, raw=True)
     display({"text/markdown": f"*{caption}*"} | text, raw=True)
@@ -84,7 +82,7 @@ def block_means(maps: np.ndarray, step: int) -> np.ndarray:
 
 
 def normalize(maps: np.ndarray) -> np.ndarray:
-    """Stretch each channel of float ``(h, w, channels)`` to [0, 1]; a constant channel becomes 0."""
+    """Stretch a map ``(h, w)``, or each channel of ``(h, w, channels)``, to [0, 1]; a constant one becomes 0."""
     low, high = maps.min(axis=(0, 1)), maps.max(axis=(0, 1))
     return (maps - low) / np.where(high > low, high - low, 1)
 
@@ -159,10 +157,8 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
     artist = axis.imshow(sheet, cmap=MAP_COLOURS, interpolation="antialiased" if drawn.shape[1] > 64 else "nearest")
     shown = f"all {count}" if count == maps.shape[-1] else f"the first {count} of {maps.shape[-1]}"
     axis.set_title(f"{title}: {shown} maps, {maps.shape[0]} x {maps.shape[1]}", fontsize=10)
-    rows = range(-(-count // columns))
-    axis.set_yticks(
-        [(row + 0.5) * (drawn.shape[0] + gap) for row in rows], [str(row * columns) for row in rows], fontsize=8
-    )
+    rows = np.arange(-(-count // columns))
+    axis.set_yticks((rows + 0.5) * (drawn.shape[0] + gap), rows * columns, fontsize=8)
     axis.set_ylabel("first channel in the row", fontsize=8)
     axis.set_xticks([])
     axis.spines[:].set_visible(False)
@@ -255,6 +251,4 @@ def plot_predictions(image: np.ndarray, predictions: pandas.DataFrame) -> Figure
 
 def to_png(image: np.ndarray) -> bytes:
     """PNG bytes of float RGB ``(h, w, 3)`` in [0, 1]."""
-    file = io.BytesIO()
-    to_pil(np.clip(image, 0, 1)).save(file, format="png", compress_level=1)
-    return file.getvalue()
+    return file_bytes(to_pil(np.clip(image, 0, 1)), "png", compress_level=1)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from .backend import keras
 from .errors import check_filter
-from .images import sample_image, sample_names, to_pil
+from .images import file_bytes, sample_image, sample_names, to_pil
 from .layers import get_submodel
 from .models import preprocess
 
@@ -44,9 +44,7 @@ class Quality:
 
 
 def _as_jpeg(picture: Image.Image) -> Image.Image:
-    file = io.BytesIO()
-    picture.save(file, format="jpeg", quality=75)
-    return Image.open(file).convert("RGB")
+    return Image.open(io.BytesIO(file_bytes(picture, "jpeg", quality=75))).convert("RGB")
 
 
 def _noisy(picture: Image.Image) -> Image.Image:

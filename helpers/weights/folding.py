@@ -63,9 +63,8 @@ def unfold(model: keras.Model, arrays: dict[str, np.ndarray], pictures: np.ndarr
             mean, variance = (np.float32(reduce(incoming, (0, 1, 2), np.float64)) for reduce in (np.mean, np.var))
             values = [np.sqrt(variance + EPSILON), np.float32(arrays[f"{layer.name}/bias"]) + mean, mean, variance]
             model.get_layer(f"{layer.name}_normalised").set_weights(values)
-    model.get_layer("predictions").set_weights(
-        [np.float32(arrays[f"predictions/{part}"]) for part in ("kernel", "bias")]
-    )
+    head = [np.float32(arrays[f"predictions/{part}"]) for part in ("kernel", "bias")]
+    model.get_layer("predictions").set_weights(head)
 
 
 def widened(
