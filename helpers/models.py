@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from .backend import keras, tf
 from .downloads import keras_cache, watched_downloads
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BUNDLED = "mini_vgg16"
 BUNDLED_FILE = Path(__file__).parent / "weights" / "mini_vgg16.npz"
-BUNDLED_SHA256 = "278a0471eb6727a022229941a43612e0ecac91061dd47cac42643d4fce87caa9"
+BUNDLED_SHA256 = "7ec77dfb24de155f0df86bff33918aca6589cd1e18b3a694b87cf4f3f105aec9"
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions in each of VGG16's blocks
 
 
@@ -245,7 +245,8 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataF
     model
         With a classification head: ``load_model(..., include_top=True)``.
     image
-        float32 ``(height, width, 3)``, RGB in [0, 1]. The largest centred square is resampled to the network's size.
+        float32 ``(height, width, 3)``, RGB in [0, 1]. The whole picture is resampled to the network's size, as Keras's
+        examples do it: what is not square is squeezed.
     top
         How many classes to return, at least 1.
 
@@ -268,8 +269,8 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataF
         raise ValueError(f"top is {top!r}; it must be 1 or more.")
     height, width = (side or network.default_size for side in model.input_shape[1:3])
     levels = Image.fromarray(np.round(np.asarray(image) * 255).astype(np.uint8))
-    square = np.asarray(ImageOps.fit(levels, (width, height), Image.Resampling.LANCZOS), np.float32) / 255
-    output = model(preprocess(model, square), training=False)
+    resampled = np.asarray(levels.resize((width, height), Image.Resampling.LANCZOS), np.float32) / 255
+    output = model(preprocess(model, resampled), training=False)
     if model.layers[-1].activation is not keras.activations.softmax:
         output = tf.nn.softmax(output)
     probabilities = output.numpy()[0]
