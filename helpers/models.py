@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
+from PIL import Image
 
 from .backend import keras, tf
 from .downloads import keras_cache, watched_downloads
 from .errors import WeightsUnavailable, check_whole
-from .images import load_image, to_pil
+from .images import to_pil
 from .layers import conv_layers
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 BUNDLED = "mini_vgg16"
 BUNDLED_FILE = Path(__file__).parent / "weights" / "mini_vgg16.npz"
-BUNDLED_SHA256 = "278a0471eb6727a022229941a43612e0ecac91061dd47cac42643d4fce87caa9"
+BUNDLED_SHA256 = "7ec77dfb24de155f0df86bff33918aca6589cd1e18b3a694b87cf4f3f105aec9"
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions in each of VGG16's blocks
 
 
@@ -230,7 +231,8 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataF
     model
         With a classification head: ``load_model(..., include_top=True)``.
     image
-        float32 ``(height, width, 3)``, RGB in [0, 1]. The largest centred square is resampled to the network's size.
+        float32 ``(height, width, 3)``, RGB in [0, 1]. The whole picture is resampled to the network's size, as Keras's
+        examples do it: what is not square is squeezed.
     top
         How many classes to return, at least 1.
 
@@ -251,8 +253,8 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataF
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
     check_whole("top", top, 1)
     height, width = (side or network.default_size for side in model.input_shape[1:3])
-    square = load_image(to_pil(image), (height, width))
-    output = model(preprocess(model, square), training=False)
+    resampled = to_pil(image).resize((width, height), Image.Resampling.LANCZOS)
+    output = model(preprocess(model, np.float32(resampled) / 255), training=False)
     if model.layers[-1].activation is not keras.activations.softmax:
         output = tf.nn.softmax(output)
     probabilities = output.numpy()[0]

@@ -18,20 +18,18 @@ COUNT = 8
 
 
 def draw_filters() -> None:
-    """One row of the gallery for each block; the file says which weights it was drawn from."""
+    """One row of filters for each block; the file says which weights it was drawn from."""
     import numpy as np
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     import helpers
-    from helpers.gallery import GALLERY, read_index, read_sheet
     from helpers.models import BUNDLED_SHA256
     from helpers.plotting import tile
 
-    helpers.render_gallery(helpers.load_model("mini_vgg16"), ROWS)
-    index = read_index(GALLERY)
-    rows = [read_sheet(GALLERY, layer, index[layer])[:COUNT] for layer in ROWS]
-    sheet = tile(np.concatenate(rows), columns=COUNT, gap=4)
+    model = helpers.load_model("mini_vgg16")
+    made = [picture for layer in ROWS for picture in helpers.visualize_filters(model, layer, range(COUNT))]
+    sheet = tile(np.stack([picture.image for picture in made]), columns=COUNT, gap=4)
     note = PngInfo()
     note.add_text("weights", BUNDLED_SHA256)
     Image.fromarray(np.round(sheet * 255).astype(np.uint8)).save(PICTURE, pnginfo=note, optimize=True)

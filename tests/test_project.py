@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import csv
 import importlib.metadata
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import helpers
 
 ROOT = Path(__file__).resolve().parent.parent
 HELPERS = sorted((ROOT / "helpers").rglob("*.py"))
@@ -198,3 +202,19 @@ def test_ruff_is_content() -> None:
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, "."], capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0, done.stdout
+
+
+def test_what_is_said_of_the_bundled_network_is_true() -> None:
+    from helpers.models import BUNDLED_FILE, BUNDLED_SHA256
+
+    card = (ROOT / "helpers/weights/README.md").read_text()
+    model = helpers.load_model("mini_vgg16", include_top=True)
+    facts = [BUNDLED_SHA256, f"{BUNDLED_FILE.stat().st_size:,} bytes", f"{model.count_params():,}"]
+    facts += [f"{helpers.load_model('mini_vgg16').count_params():,}"]
+    assert [fact for fact in facts if fact not in card] == []
+    with np.load(BUNDLED_FILE.with_name("statistics.npz")) as file:
+        assert str(file["network"]) == BUNDLED_SHA256, "run: .venv/bin/python tests/measure.py --data ..."
+    last = list(csv.DictReader(BUNDLED_FILE.with_name("training_log.csv").read_text().splitlines()))[-1]
+    accuracy = [f"{float(last[name]):.1%}" for name in ("top1", "top5")]
+    for text in ("helpers/weights/README.md", "README.md", "notebooks/py/02_pretrained_models.py"):
+        assert [share for share in accuracy if share not in (ROOT / text).read_text()] == [], text

@@ -327,17 +327,45 @@ def test_the_seed_repeats_a_training_and_resuming_continues_it(runs: list[Path])
     assert one == other
 
 
-def test_a_training_may_start_from_a_network(
-    train: ModuleType, folder: Path, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It begins where that one ended, and sees whole pictures."""
-    monkeypatch.setattr(train, "BLOCKS", ((1, 64), (2, 128)))
-    start = ["--start", str(runs[0] / "epoch_02.npz"), "--width", "0.03", "--epochs", "1", "--batch", "8"]
-    train.main(["--data", str(folder), "--out", str(tmp_path), *start, "--no-bfloat16"])
-    with np.load(runs[0] / "epoch_02.npz") as one, np.load(tmp_path / "epoch_00.npz") as other:
+@pytest.fixture(scope="module")
+def later_runs(
+    train: ModuleType, folder: Path, runs: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
+    """Trained further from a network, the first block frozen in the end; in one go, and broken off while it is."""
+    whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
+    options = ["--data", str(folder), *RUN, "--epochs", "4", "--freeze", "1", "--weight-decay", "0.1"]
+    options += ["--start", str(runs[0] / "epoch_02.npz")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "BLOCKS", ((1, 64), (2, 128)))
+        train.main([*options, "--out", str(whole)])
+        for again in ([], ["--resume"], ["--resume"]):
+            train.main([*options, "--out", str(broken), "--minutes", "0.0001", *again])
+        assert not (broken / "epoch_04.npz").exists()
+        train.main([*options, "--out", str(broken), "--resume"])
+    return [whole, broken]
+
+
+def test_a_training_may_start_from_a_network(runs: list[Path], later_runs: list[Path]) -> None:
+    """It begins where that one ended, with larger crops."""
+    with np.load(runs[0] / "epoch_02.npz") as one, np.load(later_runs[0] / "epoch_00.npz") as other:
         for array in set(one.files) - {"labels"}:
             np.testing.assert_allclose(one[array], other[array], rtol=2e-2, atol=2e-3, err_msg=array)
-    assert [row["size"] for row in logged(tmp_path)] == ["64"]
+    assert [row["size"] for row in logged(later_runs[0])] == ["48", "48", "64", "64"]
+
+
+def test_frozen_blocks_stay_when_the_crops_are_largest(later_runs: list[Path]) -> None:
+    networks = [dict(np.load(later_runs[0] / f"epoch_0{epoch}.npz")) for epoch in range(5)]
+    for before, after, frozen in zip(networks[:-1], networks[1:], (False, False, True, True), strict=True):
+        same = {name: (before[name] == after[name]).all() for name in before if name != "labels"}
+        assert {name for name, equal in same.items() if equal} == (
+            {"block1_conv1/kernel", "block1_conv1/bias"} if frozen else set()
+        )
+
+
+def test_a_frozen_training_can_be_resumed(later_runs: list[Path]) -> None:
+    whole, broken = (dict(np.load(run / "epoch_04.npz")) for run in later_runs)
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], broken[name], err_msg=name)
 
 
 @pytest.mark.parametrize(
@@ -350,6 +378,7 @@ def test_a_training_may_start_from_a_network(
         (["--width", "nan"], r"--width is \[nan\]"),
         (["--epochs", "-3"], "--epochs is -3; it must be 1 or more"),
         (["--batch", "0"], "--batch is 0; it must be 1 or more"),
+        (["--freeze", "-1"], "--freeze is -1; it must be 0 or more"),
         (["--batch", "25"], "--batch is 25; there are only 24 training pictures"),
         (["--epochs", "two"], "argument --epochs: invalid int value: 'two'"),
     ],
@@ -505,3 +534,54 @@ def test_what_cannot_be_measured(
         with pytest.raises(SystemExit):
             measure.main(["--data", str(folder), "--network", file, *arguments])
         assert message in capsys.readouterr().err
+
+
+# ---- the story of the bundled network
+
+
+@pytest.fixture(scope="module")
+def story(train: ModuleType) -> Iterator[ModuleType]:
+    yield from script("story")
+
+
+def two_runs(folder: Path) -> list[Path]:
+    """Logs of three and two epochs; the first run's networks are 0 and 1 where the bundled one's first blocks are."""
+    with np.load(helpers.models.BUNDLED_FILE) as file:
+        arrays = {name: file[name] for name in file.files if name[:6] in ("block1", "block2", "block3")}
+    for name, rows in (("first", 3), ("second", 2)):
+        (folder / name).mkdir()
+        lines = [f"{epoch},48,{9 - epoch},0.{epoch},0.5,{100 + epoch}" for epoch in range(1, rows + 1)]
+        (folder / name / "log.csv").write_text("\n".join(["epoch,size,loss,top1,top5,seconds", *lines]))
+        for epoch in range(rows + 1):
+            filled = {name: np.full(array.shape, epoch, np.float32) for name, array in arrays.items()}
+            np.savez(folder / name / f"epoch_{epoch:02}.npz", **filled, labels=["a"])
+    return [folder / "first", folder / "second"]
+
+
+def test_the_story_joins_the_runs_and_keeps_the_first_blocks(story: ModuleType, tmp_path: Path) -> None:
+    story.main(["--runs", *map(str, two_runs(tmp_path)), "--middle", "2", "--out", str(tmp_path)])
+    log = list(csv.DictReader((tmp_path / "training_log.csv").read_text().splitlines()))
+    assert [(row["cycle"], row["epoch"]) for row in log] == [("1", "1"), ("1", "2"), ("1", "3"), ("2", "4"), ("2", "5")]
+    assert [float(row["loss"]) for row in log] == [8, 7, 6, 8, 7]
+    with np.load(tmp_path / "stages.npz") as file:
+        assert {name.split("/")[0] for name in file.files} == {"start", "middle", "epochs"}
+        assert len(file.files) == 1 + 2 * 2 * 7, "kernels and biases of seven convolutions, twice"
+        for stage, epoch in (("start", 0), ("middle", 2)):
+            assert (file[f"{stage}/block3_conv3/kernel"] == epoch).all()
+        assert list(file["epochs"]) == [0, 2]
+
+
+def test_a_story_that_does_not_fit_is_not_written(
+    story: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    first, _ = two_runs(tmp_path)
+    np.savez(first / "epoch_01.npz", **{"block1_conv1/kernel": np.zeros((3, 3, 3, 5))})
+    for middle, message in (("1", "does not have the bundled network's shape"), ("9", "epoch_09.npz")):
+        with pytest.raises(SystemExit):
+            story.main(["--runs", str(first), "--middle", middle, "--out", str(tmp_path)])
+        assert message in capsys.readouterr().err
+    monkeypatch.setattr(story, "LARGEST", 100)
+    with pytest.raises(SystemExit):
+        story.main(["--runs", str(first), "--middle", "2", "--out", str(tmp_path)])
+    assert "100 are the limit" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.npz")) and not list(tmp_path.glob("*.csv"))

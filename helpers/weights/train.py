@@ -29,7 +29,7 @@ BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # VGG16: convolution
 MEAN = (103.939, 116.779, 123.68)  # ImageNet's mean colour, in VGG16's order: blue, green, red
 SHIFT = 4  # pixels by which a picture may be shifted beyond its edge
 STAGES = ((0.25, 40), (0.65, 48), (1.0, SIDE))  # until this share of the training: crops of this many pixels
-LATER_STAGES = ((0.6, 48), (1.0, SIDE))  # the same where the training starts from a network
+LATER_STAGES = ((0.5, 48), (1.0, SIDE))  # the same where the training starts from a network
 
 
 def filters(model: keras.Model) -> dict[str, int]:
@@ -193,15 +193,15 @@ def train(data: TinyImageNet, out: Path, options: argparse.Namespace) -> None:
         if options.start:
             begin = widened(dict(np.load(options.start)), filters(model), np.random.default_rng(options.seed))
             unfold(model, begin, pictures[:: max(1, len(pictures) // 1000)])
-        optimizer = keras.optimizers.AdamW(weight_decay=options.weight_decay)
-        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
-        model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
+        prepare(model, options)
         np.savez(out / "epoch_00.npz", **half(fold(model)), labels=data.labels)
-    model.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])  # a checkpoint forgets this
+    exclude(model.optimizer)  # a checkpoint forgets this
     started = time.monotonic()
     for epoch in range(len(rows), options.epochs):
-        stages = LATER_STAGES if options.start else STAGES
-        size = next(size for end, size in stages if epoch < end * options.epochs)
+        size = crop_size(epoch, options)
+        if size == SIDE and options.freeze and model.get_layer("block1_conv1").trainable:
+            freeze(model, options.freeze)
+            prepare(model, options)
         source = Epoch(pictures, numbers, size, options.batch, (options.seed, epoch))
         steps, begun = len(source), time.monotonic()
         model.get_layer("dropout").seed_generator.state.assign((options.seed, steps * epoch))  # and the place in chance
@@ -220,6 +220,36 @@ def train(data: TinyImageNet, out: Path, options: argparse.Namespace) -> None:
         if options.minutes and time.monotonic() - started > 60 * options.minutes:
             print(f"{options.minutes} minutes are over; --resume goes on.")
             return
+
+
+def crop_size(epoch: int, options: argparse.Namespace) -> int:
+    """Side of the crops in pixels: they grow from stage to stage."""
+    stages = LATER_STAGES if options.start else STAGES
+    return next(size for end, size in stages if epoch < end * options.epochs)
+
+
+def prepare(model: keras.Model, options: argparse.Namespace) -> None:
+    """Give the network a new optimizer and its loss."""
+    optimizer = keras.optimizers.AdamW(weight_decay=options.weight_decay)
+    exclude(optimizer)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
+    model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
+
+
+def exclude(optimizer: keras.Optimizer) -> None:
+    """Weight decay is for kernels alone."""
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+
+
+def freeze(model: keras.Model, blocks: int) -> None:
+    """Let the first blocks keep their weights and the statistics of their batch normalisation.
+
+    Early layers settle first, and at full size they cost most (FreezeOut: Brock, Lim, Ritchie and Weston 2017).
+    """
+    names = tuple(f"block{number}_" for number in range(1, blocks + 1))
+    for layer in model.layers:
+        if layer.name.startswith(names):
+            layer.trainable = False
 
 
 def half(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -251,6 +281,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, help="stop after the epoch in which these are over")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--start", type=Path, help="a network, epoch_NN.npz, to train further")
+    parser.add_argument("--freeze", type=int, default=0, help="blocks that keep their weights at the largest crops")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=3e-3, help="peak of the learning rate")
@@ -259,7 +290,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if len(options.width) not in (1, len(BLOCKS)) or not min(options.width) >= 1 / 64:
         parser.error(f"--width is {options.width}; give one share or {len(BLOCKS)}, each 1/64 or more")
-    for name, least in {"epochs": 1, "seed": 0, "batch": 1, "rate": 0}.items():
+    for name, least in {"epochs": 1, "seed": 0, "freeze": 0, "batch": 1, "rate": 0}.items():
         if not getattr(options, name) >= least:
             parser.error(f"--{name} is {getattr(options, name)}; it must be {least:g} or more")
     if options.resume and not all((options.out / name).exists() for name in ("checkpoint.keras", "log.csv")):

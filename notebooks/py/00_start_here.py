@@ -54,8 +54,8 @@ print("You are looking into:", model.name)
 # | `WeightsUnavailable` | it names a file, its address and a folder: put the file there by hand |
 # | the kernel dies | close other notebooks: one needs about 1 GB |
 #
-# `mini_vgg16` has VGG16's layers and names, a quarter as wide. It learned 200 kinds of things from pictures of 64 x 64
-# pixels, so it sees less than VGG16, but it is a real network with learned filters.
+# `mini_vgg16` has VGG16's layers and names, a quarter to half as wide. It learned 200 kinds of things from pictures of
+# 64 x 64 pixels, so it sees less than VGG16, but it is a real network with learned filters.
 
 # %% [markdown]
 # ## What will you see?
@@ -109,6 +109,7 @@ helpers.show(helpers.plot_filters(made), caption)
 # | [04_feature_maps](04_feature_maps.ipynb) | What does each layer make of a photo? | 40 |
 # | [05_gradient_ascent](05_gradient_ascent.ipynb) | What does a filter want to see? | 35 |
 # | [05b_better_pictures](05b_better_pictures.ipynb) | What makes its picture clear, and is it evidence? | 40 |
+# | [10_train_your_own](10_train_your_own.ipynb) | How did the bundled network come to be? Can I train one? | 45 |
 #
 # Each has a slider to play with and three exercises. The last cells of this one show how an exercise works.
 #

@@ -331,7 +331,7 @@ helpers.show(figure, caption)
 # %% [markdown]
 # One patch proves little: what do *several* have in common? `helpers.strongest_patches` searches all bundled photos,
 # as Zeiler & Fergus (2013) searched a validation set. In each layer we take the channel that reaches the largest
-# response.
+# response away from the photos' edges.
 
 # %%
 photos = {name: helpers.sample_image(name, photo.shape[:2]) for name in helpers.sample_names()}
@@ -339,7 +339,7 @@ layers = stage_ends[1:4]
 peaks = {layer: [] for layer in layers}
 for image in photos.values():
     for layer, maps in helpers.feature_maps(model, image, layers).items():
-        peaks[layer].append(maps.max(axis=(0, 1)))
+        peaks[layer].append(maps[2:-2, 2:-2].max(axis=(0, 1)))
 strongest = {layer: int(np.max(peaks[layer], axis=0).argmax()) for layer in layers}
 print(", ".join(f"{layer}: channel {channel}" for layer, channel in strongest.items()))
 

@@ -1,0 +1,108 @@
+"""Keep how the bundled network was trained, for notebook 10: the log, and the first blocks on the way.
+
+    python tests/story.py --runs FIRST SECOND --middle 12
+
+Each run is a folder that ``train.py`` has written; the second started from the last network of the first. Writes
+``training_log.csv`` and ``stages.npz`` beside the bundled network, which is the end of the story.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from helpers import models
+
+sys.path.insert(0, str(models.BUNDLED_FILE.parent))  # the training script's folder
+from tiny_imagenet import save
+
+BLOCKS = ("block1_", "block2_", "block3_")
+LARGEST = 1_000_000  # bytes of the file with the stages
+
+
+def joined(runs: Sequence[Path]) -> pandas.DataFrame:
+    """The logs of some runs, one after the other.
+
+    Parameters
+    ----------
+    runs
+        Folders with a ``log.csv``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``cycle`` (the run, from 1), ``epoch`` (counted through), ``size``, ``loss``, ``top1``, ``top5``, ``seconds``.
+    """
+    logs = [pandas.read_csv(run / "log.csv").assign(cycle=number) for number, run in enumerate(runs, start=1)]
+    log = pandas.concat(logs, ignore_index=True)
+    log["epoch"] = np.arange(1, len(log) + 1)
+    return log[["cycle", "epoch", "size", "loss", "top1", "top5", "seconds"]]
+
+
+def collect(stages: dict[str, Path]) -> dict[str, np.ndarray]:
+    """Read the kernels and biases of the first blocks at some stages.
+
+    Parameters
+    ----------
+    stages
+        The name of each stage and its file, from ``train.py``.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``<stage>/<layer>/kernel`` and ``<stage>/<layer>/bias`` in float16.
+
+    Raises
+    ------
+    ValueError
+        If arrays are missing or not shaped like the bundled network's.
+    """
+    with np.load(models.BUNDLED_FILE) as file:
+        shapes = {name: file[name].shape for name in file.files if name.startswith(BLOCKS)}
+    arrays = {}
+    for stage, path in stages.items():
+        with np.load(path) as file:
+            for name, shape in shapes.items():
+                if name not in file.files or file[name].shape != shape:
+                    raise ValueError(f"{path}: {name} does not have the bundled network's shape {shape}.")
+                arrays[f"{stage}/{name}"] = file[name].astype(np.float16)
+    return arrays
+
+
+def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write the stages whole or not at all; ValueError if they are larger than a notebook should carry."""
+
+    def compressed(temporary: Path) -> None:
+        np.savez_compressed(temporary, **arrays)
+        if (size := temporary.stat().st_size) > LARGEST:
+            raise ValueError(f"{path.name} would take {size:,} bytes; {LARGEST:,} are the limit.")
+
+    save(path, compressed)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs, in their order")
+    parser.add_argument("--middle", type=int, required=True, help="the epoch of the first run that is kept")
+    parser.add_argument("--out", type=Path, default=models.BUNDLED_FILE.parent, help="by default beside the network")
+    options = parser.parse_args(arguments)
+    first = options.runs[0]
+    try:
+        log = joined(options.runs)
+        stages = collect({"start": first / "epoch_00.npz", "middle": first / f"epoch_{options.middle:02}.npz"})
+        write(options.out / "stages.npz", stages | {"epochs": np.array([0, options.middle])})
+        save(options.out / "training_log.csv", lambda path: log.to_csv(path, index=False, float_format="%.4f"))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    size = (options.out / "stages.npz").stat().st_size
+    print(f"{len(log)} epochs; stages.npz: {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
