@@ -11,6 +11,8 @@
 # printed by the next cell. It is *pre-trained*: its kernels, learned from labelled photos, are loaded from a file.
 
 # %%
+import functools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -340,8 +342,8 @@ for name in helpers.sample_names():
 
 # %%
 names = helpers.sample_names()
-photos = [keras.ops.image.resize(helpers.sample_image(name), (64, 64), antialias=True) for name in names]
-photos = np.stack(photos)
+squeeze = functools.partial(keras.ops.image.resize, size=(64, 64), interpolation="lanczos3", antialias=True)
+photos = np.stack([squeeze(helpers.sample_image(name)) for name in names]).clip(0, 1)
 mean = np.array([103.939, 116.779, 123.68], np.float32)  # blue, green, red
 ways = {"as trained": photos[..., ::-1] * 255 - mean, "RGB, not BGR": photos * 255 - mean[::-1]}
 ways |= {"mean not subtracted": photos[..., ::-1] * 255, "[0, 1], not 0-255": photos[..., ::-1]}
@@ -367,7 +369,7 @@ axis.set_xticks(range(len(names)), titles, fontsize=9)
 axis.set_yticks(range(len(ways)), ways)
 figure.colorbar(artist, label="probability")
 caption = "Probability of the class that comes first with the right preprocessing, for each photo and each way to feed "
-caption += "it. Compare the rows: swapped channels cost most of it, values in [0, 1] nearly all."
+caption += "it. Compare the rows: swapped channels cost all but the cat most of it, values in [0, 1] nearly all."
 helpers.show(figure, caption)
 
 # %% [markdown]
