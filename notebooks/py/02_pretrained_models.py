@@ -369,7 +369,7 @@ axis.set_xticks(range(len(names)), titles, fontsize=9)
 axis.set_yticks(range(len(ways)), ways)
 figure.colorbar(artist, label="probability")
 caption = "Probability of the class that comes first with the right preprocessing, for each photo and each way to feed "
-caption += "it. Compare the rows: swapped channels cost all but the cat most of it, values in [0, 1] nearly all."
+caption += "it. Compare the rows: swapped channels ruin the coffee and the flower, values in [0, 1] ruin everything."
 helpers.show(figure, caption)
 
 # %% [markdown]
