@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -85,16 +85,25 @@ def _before_activation(layer: keras.Layer) -> keras.KerasTensor:
 
     class WithoutActivation(keras.layers.Layer):
         def call(self, inputs):
-            layer.activation = keras.activations.linear
-            try:
-                return layer.call(inputs)
-            finally:
-                layer.activation = activation
+            return call_without_activation(layer, inputs)
 
         def compute_output_shape(self, _):
             return layer.output.shape
 
     return WithoutActivation(name=f"{layer.name}_before_activation", dtype=layer.dtype_policy)(layer.input)
+
+
+def call_without_activation(layer: keras.Layer, inputs: Any) -> Any:
+    """What a layer computes before its fused activation; of a layer that is nothing else, what it gets."""
+    if type(layer).__name__ in ("Activation", "Softmax"):
+        return inputs
+    if not hasattr(layer, "activation"):
+        return layer(inputs)
+    activation, layer.activation = layer.activation, keras.activations.linear
+    try:
+        return layer.call(inputs)
+    finally:
+        layer.activation = activation
 
 
 def layer_table(model: keras.Model) -> pandas.DataFrame:

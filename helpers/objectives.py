@@ -135,11 +135,11 @@ def check_filter(index: Any, count: int, layer_name: str) -> None:
 
 def class_number(model: keras.Model, target: Any) -> int:
     """The number of a class of the network's head, given by number or by label; ValueError if there is none."""
-    if len(model.output_shape) != LOGITS or getattr(model, "network", None) is None:
+    if len(model.output_shape) != LOGITS:
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
-    count = model.output_shape[-1]
+    count, network = model.output_shape[-1], getattr(model, "network", None)
     if isinstance(target, str):
-        labels = model.network.labels()
+        labels = network.labels() if network else [str(number) for number in range(count)]
         if target not in labels:
             import difflib
 
