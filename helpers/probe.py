@@ -63,7 +63,8 @@ class Probe:
         key = (*key, *images.shape[1:])
         if key not in self.graphs:
             specs = tf.TensorSpec((None, *images.shape[1:]), tf.float32), tf.TensorSpec((), tf.int32)
-            self.graphs[key] = tf.function(body, input_signature=specs, autograph=False)
+            compiled = tf.function(body, input_signature=specs, autograph=False)
+            self.graphs[key] = compiled.get_concrete_function()
         return self.graphs[key](tf.constant(images, tf.float32), tf.constant(number))
 
     def scores(self, images: np.ndarray) -> np.ndarray:

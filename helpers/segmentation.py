@@ -43,7 +43,8 @@ def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     seeds = np.zeros(saliency.shape, np.int32)
     seeds[strong & (saliency >= np.median(saliency[strong]))] = 1
     seeds[~strong & (saliency <= np.median(saliency[~strong]))] = 2
-    edges = np.linalg.norm(np.gradient(skimage.color.rgb2lab(image), axis=(0, 1)), axis=(0, -1))
+    smooth = gaussian(skimage.color.rgb2lab(image), 1, channel_axis=-1)
+    edges = np.linalg.norm(np.gradient(smooth, axis=(0, 1)), axis=(0, -1))
     return skimage.segmentation.watershed(edges, seeds) == 1
 
 
@@ -86,11 +87,15 @@ def segment(
 
 
 def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
-    """The picture in grey under the map in colour, float32 ``(height, width, 3)``: dark is weak, yellow is strong."""
+    """The picture in grey under the map in colour, float32 ``(height, width, 3)``: dark is weak, yellow is strong.
+
+    The strongest hundredth of the pixels share one colour, or a few would leave the others dark.
+    """
     import matplotlib
 
     grey = skimage.color.gray2rgb(skimage.color.rgb2gray(image))
-    return (0.45 * grey + 0.55 * matplotlib.colormaps["inferno"](saliency)[..., :3]).astype(np.float32)
+    shown = matplotlib.colormaps["inferno"](saliency / max(np.percentile(saliency, 99), 1e-8))[..., :3]
+    return (0.4 * grey + 0.6 * shown).astype(np.float32)
 
 
 def draw_outline(image: np.ndarray, regions: np.ndarray, colour: tuple = (1, 0.9, 0)) -> np.ndarray:

@@ -13,13 +13,13 @@ from tests.test_saliency import picture, small
 def reddish(head: bool = True) -> tuple[keras.Model, np.ndarray, np.ndarray]:
     """A network that says 'red' where it sees red, a picture with a red square, and the perfect map."""
     inputs = keras.Input((None, None, 3))
-    tensor = keras.layers.Conv2D(1, 1, use_bias=False, activation="relu", name="red")(inputs)
+    tensor = keras.layers.Conv2D(1, 1, activation="relu", name="red")(inputs)
     network = keras.Model(inputs, tensor)
-    network.get_layer("red").kernel.assign(np.array([1, -1, 0]).reshape(1, 1, 3, 1))
+    network.get_layer("red").set_weights([np.array([1, -1, 0]).reshape(1, 1, 3, 1), np.array([-0.4])])
     if head:
         dense = keras.layers.Dense(2, activation="softmax", name="head")
         network = keras.Model(inputs, dense(keras.layers.GlobalAveragePooling2D()(tensor)))
-        dense.set_weights([np.array([[60.0, 0.0]]), np.array([-4.0, 0.0])])
+        dense.set_weights([np.array([[120.0, 0.0]]), np.array([-4.0, 0.0])])
     image, square = np.full((20, 30, 3), 0.3, np.float32), np.zeros((20, 30), np.float32)
     square[5:13, 8:20] = 1
     image[square > 0] = (0.9, 0.1, 0.1)
