@@ -84,6 +84,8 @@ def saliency_map(
     - ``first_component``: first principal component of a layer's maps, with the mean's sign; asks for no class.
 
     The network's preprocessing lies inside the gradient. A network that takes one size only gets the picture resized.
+    Maps of a layer are enlarged linearly, each unit in the middle of its square. The maps equal those of tf-keras-vis,
+    whose SmoothGrad averages absolute gradients by default, and which lays the corner units into the picture's corners.
 
     Parameters
     ----------
