@@ -16,13 +16,14 @@ from skimage.metrics import structural_similarity
 from .backend import keras
 from .saliency import Question, saliency_map
 
+Target = int | str | None  # a class by number or label, or a channel
 STEPS = 24  # in which the pixels are deleted or inserted
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the network that is randomised
 SIX = ("gradient", "smoothgrad", "guided_backpropagation", "integrated_gradients", "grad_cam", "layer_cam")
 
 
 def deletion_insertion(
-    model: keras.Model, image: np.ndarray, saliency: np.ndarray, target: int | str | None = None, seed: int = 0
+    model: keras.Model, image: np.ndarray, saliency: np.ndarray, target: Target = None, seed: int = 0
 ) -> pd.DataFrame:
     """What the network says while a map's strongest pixels are deleted, or inserted, first.
 
@@ -61,12 +62,7 @@ def deletion_insertion(
 
 
 def evaluate_saliency(
-    model: keras.Model,
-    image: np.ndarray,
-    methods: Sequence[str] = SIX,
-    target: int | str | None = None,
-    seed: int = 0,
-    **options: Any,
+    model: keras.Model, image: np.ndarray, methods: Sequence[str] = SIX, target: Target = None, **options: Any
 ) -> pd.DataFrame:
     """Put saliency maps of one picture to two tests, beside a random map and an edge detector.
 
@@ -80,10 +76,8 @@ def evaluate_saliency(
         As in :func:`helpers.saliency_map`; the same target is asked of the randomised networks.
     methods
         Names from :func:`helpers.saliency_map`.
-    seed
-        Of all that is drawn.
     options
-        Passed on to :func:`helpers.saliency_map`.
+        Of :func:`helpers.saliency_map`; its ``seed`` is that of all that is drawn.
 
     Returns
     -------
@@ -98,18 +92,17 @@ def evaluate_saliency(
     ValueError
         If a method is unknown; and what :func:`helpers.saliency_map` raises.
     """
-    questions = [Question(model, image, name, target, seed=seed, **options) for name in methods]
-    number = questions[0].number
-    random, edges = np.random.default_rng(seed), skimage.filters.sobel(skimage.color.rgb2gray(image))
+    first, *_ = [Question(model, image, name, target, **options) for name in methods]
+    random, edges = np.random.default_rng(first.seed), skimage.filters.sobel(skimage.color.rgb2gray(image))
 
     def maps_of(network: keras.Model) -> dict[str, np.ndarray]:
-        maps = {name: saliency_map(network, image, name, number, seed=seed, **options) for name in methods}
+        maps = {name: saliency_map(network, image, name, first.number, **options) for name in methods}
         return maps | {"random map": random.uniform(size=edges.shape), "edge detector": edges / (edges.max() or 1)}
 
     copy, trained, rows = keras.models.clone_model(model), maps_of(model), {}
     copy.network = getattr(model, "network", None)
     for name, found in trained.items():
-        curves = deletion_insertion(model, image, found, number, seed)
+        curves = deletion_insertion(model, image, found, first.number, first.seed)
         rows[name] = dict(zip(curves, np.trapezoid(curves, dx=1 / STEPS, axis=0), strict=True))
     for share in SHARES:
         copy.set_weights(model.get_weights())

@@ -167,6 +167,8 @@ def test_the_gap_is_reported() -> None:
     attributions, gap = integrated_gradients(network, image, 0, 1)
     difference = by_hand(network, image, 0)["logits"][0] - by_hand(network, 0 * image, 0)["logits"][0]
     assert gap == pytest.approx(abs(attributions.sum() - difference) / abs(difference), rel=1e-3) and gap > 0.01
+    half_way = by_hand(network, image / 2, 0)["gradient"]
+    np.testing.assert_allclose(attributions, half_way * image, rtol=1e-4, atol=1e-5)
     wanted = np.abs(attributions.sum(axis=2))
     np.testing.assert_allclose(saliency_map(network, image, "integrated_gradients", 0, samples=1), stretched(wanted))
 

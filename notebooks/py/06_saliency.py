@@ -155,7 +155,7 @@ helpers.show(helpers.plot_images(tiles, columns=3), caption)
 
 # %% [markdown]
 # ## Where is the object, when nobody names a class?
-# Most filters of a deep layer are silent on sky and table, and loud on things. So the plain *mean* of a layer's maps
+# Many filters of a deep layer are silent on sky and table, and loud on things. So the plain *mean* of a layer's maps
 # already points at the object; so does their first principal component, the one direction along which the units differ
 # most. No class, no gradient, one line by hand:
 
