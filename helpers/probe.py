@@ -16,7 +16,7 @@ from .models import preprocess
 from .objectives import FEATURE_MAPS, LOGITS, check_filter, class_number
 from .progress import progress_bar
 
-PIXELS = 2**18  # of the pictures that are computed together: 16 of 128 x 128; more cost memory and gain no time
+PIXELS = 2**17  # of the pictures that are computed together: 8 of 128 x 128; more cost memory and gain no time
 PICTURE = "the picture"  # in place of a layer's name
 
 

@@ -186,7 +186,7 @@ helpers.show(helpers.plot_images(tiles, columns=4), caption)
 # %%
 headless = helpers.load_model()
 photo = helpers.load_image(PHOTO, headless.network.default_size)
-map_ = helpers.saliency_map(headless, photo, "smoothgrad", samples=4, seed=SEED)
+map_ = helpers.saliency_map(headless, photo, "gradient")
 print(f"The map has the photo's size: {map_.shape == photo.shape[:2]}")
 
 # %% [markdown]
@@ -273,9 +273,8 @@ table[["deletion", "insertion"]].plot.barh(ax=left, color=["0.3", "0.75"]).inver
 left.set_xlabel("area under the curve")
 for (name, row), marker in zip(table.filter(like="SSIM").iterrows(), "osv^D*x+", strict=True):
     right.plot([25, 50, 75, 100], row, marker=marker, label=name)
-right.set(
-    xlabel="share of the weights that are shuffled, %", ylabel="likeness to the true map (SSIM)", ylim=(-0.1, 1.1)
-)
+right.set(xlabel="share of the weights that are shuffled, %", ylabel="likeness to the true map (SSIM)")
+right.set(xticks=[25, 50, 75, 100], ylim=(-0.1, 1.1))
 figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
 caption = (
     "Left: areas under the deletion and insertion curves. Right: how alike each map stays while the weights are "
