@@ -1,8 +1,9 @@
-"""The exceptions of this package: each names the bad value and the valid ones."""
+"""The exceptions of this package, and checks of arguments: each message names the bad value and the valid ones."""
 
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Iterable
 
 
@@ -29,3 +30,19 @@ class WeightsUnavailable(RuntimeError):
 
 class ImageError(ValueError):
     """A picture that cannot be found, read or understood."""
+
+
+def check_numbers(**arguments: tuple[object, float, float]) -> None:
+    """Raise ValueError unless each ``name=(value, low, high)`` is a number in its limits, a whole one if those are."""
+    for name, (value, low, high) in arguments.items():
+        whole = isinstance(low, int)
+        kind = numbers.Integral if whole else numbers.Real
+        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+            raise ValueError(f"{name} is {value!r}; it must be a {'whole ' * whole}number from {low:,} to {high:,}.")
+
+
+def check_choices(**arguments: tuple[object, Iterable[str]]) -> None:
+    """Raise ValueError unless the value of each ``name=(value, valid ones)`` is one of the valid ones."""
+    for name, (value, valid) in arguments.items():
+        if value not in valid:
+            raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(valid)}.")

@@ -16,13 +16,16 @@ from PIL import Image
 from .activations import feature_maps
 from .ascent import visualize_filter
 from .backend import keras
+from .dream import deep_dream
 from .gallery import STEPS, stored_pictures
 from .images import sample_image
 from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers, find_layer
 from .plotting import MAP_COLOURS, SIGNED_COLOURS, block_means, normalize, signed, tile, to_png
+from .style import stages, style_transfer
 
 HEIGHT = 320  # pixels of the picture
+PREVIEW = 96  # pixels of what is computed while a slider waits
 FRAME = (1.0, 0.0, 1.0)  # magenta does not occur in viridis
 
 
@@ -113,6 +116,10 @@ def _side_by_side(*images: np.ndarray) -> np.ndarray:
     gap = np.ones((HEIGHT, 8, 3), np.float32)
     parts = [part for image in images for part in (gap, _scaled(image, HEIGHT))]
     return np.concatenate(parts[1:], axis=1)
+
+
+def _smooth(*images: np.ndarray) -> np.ndarray:
+    return _side_by_side(*(_scaled(image, HEIGHT, Image.Resampling.BICUBIC) for image in images))
 
 
 def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
@@ -232,3 +239,57 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
         STEPS, 1, 256, description="steps", layout=widgets.Layout(width="420px"), continuous_update=False
     )
     return Explorer("Filter explorer", layers, draw, list(layers)[len(layers) // 2], "filter", {"steps": steps})
+
+
+def dream_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
+    """Sliders for layer, strength and octaves: the photo, and a small preview of its dream.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`.
+    image
+        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
+    """
+    photo = _scaled(sample_image("cat") if image is None else image, PREVIEW)
+
+    def draw(layer: str, strength: int, octaves: int) -> tuple[np.ndarray, str]:
+        dream = deep_dream(model, photo, layer, octaves=octaves, iters=2 * strength) if strength else photo
+        seen = "left the photo, right what the layer sees in it"
+        return _smooth(photo, dream), f"<b>A dream of {layer}</b>, strength {strength}, octaves {octaves}: {seen}."
+
+    layers = dict.fromkeys(conv_layers(model), 10)
+    octaves = widgets.IntSlider(2, 1, 3, description="octaves", continuous_update=False)
+    explorer = Explorer(
+        "Dream explorer", layers, draw, list(layers)[len(layers) // 2], "strength", {"octaves": octaves}
+    )
+    explorer.channel.value = 5
+    return explorer
+
+
+def style_explorer(model: keras.Model, content: np.ndarray | None = None, style: np.ndarray | None = None) -> Explorer:
+    """Sliders for the content's layer, the weight of the style and its blocks: content, style and a small painting.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`.
+    content, style
+        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat and flower by default.
+    """
+    content = _scaled(sample_image("cat") if content is None else content, PREVIEW)
+    style = _scaled(sample_image("flower") if style is None else style, PREVIEW)
+    blocks = [names[0] for names in stages(model)]
+
+    def draw(layer: str, strength: int, depth: int) -> tuple[np.ndarray, str]:
+        options = {"content_layers": layer, "style_layers": blocks[:depth], "style_weight": 10 ** (strength / 2)}
+        made = style_transfer(model, content, style, **options, iters=20) if strength else content
+        painted = f"style of weight {options['style_weight']:.0f} from {', '.join(blocks[:depth])}"
+        return _smooth(
+            content, style, made
+        ), f"<b>Content from {layer}</b>, {painted}: content, style and the painting."
+
+    depth = widgets.IntSlider(len(blocks), 1, len(blocks), description="blocks", continuous_update=False)
+    explorer = Explorer("Style explorer", dict.fromkeys(blocks, 9), draw, blocks[-2], "style", {"depth": depth})
+    explorer.channel.value = 4
+    return explorer

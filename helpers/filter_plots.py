@@ -88,13 +88,19 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     return figure
 
 
-def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 112, milliseconds: int = 200) -> bytes:
+def animation(
+    pictures: Sequence[AscentImage] | Sequence[np.ndarray],
+    kind: str = "gif",
+    height: int = 112,
+    milliseconds: int = 200,
+) -> bytes:
     """The ascent as a moving picture: each snapshot, then the result; a bar below tells how far it has come.
 
     Parameters
     ----------
     pictures
-        Made in one call with ``snapshots=``; shown side by side.
+        Made in one call with ``snapshots=``; shown side by side. Or arrays ``(h, w, 3)``, RGB in [0, 1], such as those
+        of :func:`helpers.dream_zoom`: shown one after another.
     kind
         ``"gif"`` (256 colours) or ``"png"`` (animated PNG, all colours).
     height
@@ -112,19 +118,18 @@ def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 
     ValueError
         If the pictures have no snapshots in common.
     """
-    steps = sorted(set.intersection(*(set(picture.snapshots) for picture in pictures))) if pictures else []
-    if not steps:
-        raise ValueError("There are no snapshots: make the pictures with snapshots=range(0, iters, 8), say.")
-    rows = [[picture.snapshots[step] for picture in pictures] for step in steps]
-    rows.append([picture.image for picture in pictures])
+    if pictures and all(isinstance(picture, np.ndarray) for picture in pictures):
+        rows, shares = [[picture] for picture in pictures], np.linspace(0, 1, len(pictures))
+    else:
+        rows, shares = _ascent_frames(pictures)
     sheets = [Image.fromarray(np.round(tile(images, len(images), 4) * 255).astype(np.uint8)) for images in rows]
     width, frames = round(sheets[-1].width * height / sheets[-1].height), []
-    for sheet, share in zip(sheets, [*(np.array(steps) / pictures[0].iters), 1.0], strict=True):
+    for sheet, share in zip(sheets, shares, strict=True):
         frame = Image.new("RGB", (width, height + 8), "white")
         frame.paste(sheet.resize((width, height), Image.Resampling.BICUBIC))
         frame.paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
         frames.append(frame)
-    file, times = io.BytesIO(), [milliseconds] * len(steps) + [2000]
+    file, times = io.BytesIO(), [milliseconds] * (len(frames) - 1) + [2000]
     if kind == "png":  # where nothing moves, the result is shown
         frames[-1].save(file, "png", save_all=True, default_image=True, append_images=frames, duration=times, loop=0)
     else:
@@ -132,7 +137,18 @@ def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 
     return file.getvalue()
 
 
-def show_ascent(pictures: Sequence[AscentImage], caption: str, path: str | Path | None = None) -> None:
+def _ascent_frames(pictures: Sequence[AscentImage]) -> tuple[list[list[np.ndarray]], list[float]]:
+    """What is seen side by side before each step that all have a snapshot of, and at the end; the share of the way."""
+    steps = sorted(set.intersection(*(set(picture.snapshots) for picture in pictures))) if pictures else []
+    if not steps:
+        raise ValueError("There are no snapshots: make the pictures with snapshots=range(0, iters, 8), say.")
+    rows = [[picture.snapshots[step] for picture in pictures] for step in steps]
+    return [*rows, [picture.image for picture in pictures]], [*(np.array(steps) / pictures[0].iters), 1.0]
+
+
+def show_ascent(
+    pictures: Sequence[AscentImage] | Sequence[np.ndarray], caption: str, path: str | Path | None = None
+) -> None:
     """Display the ascent as an animation with its caption, which is also its alternative text; save it as a GIF.
 
     Parameters

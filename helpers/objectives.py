@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .backend import keras, tf
-from .errors import FilterOutOfRange, LayerNotFound
+from .errors import FilterOutOfRange, LayerNotFound, check_numbers
 from .layers import find_layer, get_submodel
 from .models import preprocess
 
@@ -117,6 +117,26 @@ def _checked(model: keras.Model, term: Term) -> Term:
     return term
 
 
+def layer_weights(model: keras.Model, layers: Any) -> dict[str, float]:
+    """``{layer: weight}`` from a name, several names (each weighs 1), or names with their weights.
+
+    Raises
+    ------
+    LayerNotFound
+        If there is no such layer, or it gives no feature maps.
+    ValueError
+        If these are no names, or a weight is no number.
+    """
+    names = [layers] if isinstance(layers, str) else list(layers) if isinstance(layers, Iterable) else []
+    if not names:
+        raise ValueError(f"layers is {layers!r}; it must be a layer's name, several names, or a dict of their weights.")
+    weights = {name: layers[name] if isinstance(layers, Mapping) else 1.0 for name in names}
+    for name, weight in weights.items():
+        check(model, whole_layer(name))
+        check_numbers(**{f"The weight of {name}": (weight, -1e9, 1e9)})
+    return weights
+
+
 def check_places(model: keras.Model, objective: Objective, side: int) -> None:
     """Raise ValueError if a neuron lies outside of its feature map, for pictures of so many pixels a side."""
     for term in objective.terms:
@@ -222,7 +242,7 @@ def _reduced(term: Term, maps: Any) -> Any:
         return tf.reduce_mean(maps**2, axis=[1, 2, 3])
     if term.kind == "channel":
         return tf.reduce_mean(maps, axis=[1, 2])
-    row, column = term.place or (maps.shape[1] // 2, maps.shape[2] // 2)
+    row, column = term.place or (tf.shape(maps)[1] // 2, tf.shape(maps)[2] // 2)
     return maps[:, row, column]
 
 
