@@ -122,9 +122,8 @@ def test_the_defaults_are_the_layers_of_the_paper(model: keras.Model, monkeypatc
     style_transfer(model, photo, photo, style_weight=10)
     first = [f"block{number}_conv1" for number in range(1, 6)]
     assert asked[-1] == [{"block4_conv2": 1.0}, dict.fromkeys(first, 2.0)]
-    style_transfer(
-        model, photo, photo, content_layers="block1_conv1", style_layers={"block3_conv1": 3, "block2_conv1": 1}
-    )
+    weights = {"block3_conv1": 3, "block2_conv1": 1}
+    style_transfer(model, photo, photo, content_layers="block1_conv1", style_layers=weights, style_weight=10)
     assert asked[-1] == [{"block1_conv1": 1.0}, {"block3_conv1": 7.5, "block2_conv1": 2.5}]
     style_transfer(linear(), photo, photo, style_weight=1)
     assert asked[-1] == [{"second": 1.0}, {"first": 1.0}]

@@ -25,8 +25,8 @@ SHARES = (0.25, 0.5, 1.0)
 def loss_of(model: keras.Model, content: np.ndarray, style: np.ndarray) -> Callable:
     """The loss with the defaults of style_transfer."""
     blocks = stages(model)
-    kept, painted = {blocks[-2][1]: 1.0}, {block[0]: 10.0 / len(blocks) for block in blocks}
-    return feature_loss(model, [(tf.identity, kept), (gram_matrix, painted)], 1.0)(content, style)
+    kept, painted = {blocks[-2][1]: 1.0}, {block[0]: 3.0 / len(blocks) for block in blocks}
+    return feature_loss(model, [(tf.identity, kept), (gram_matrix, painted)], 3.0)(content, style)
 
 
 def course(evaluate: Callable, start: np.ndarray, optimizer: str, seconds: float) -> list[tuple[float, float]]:
