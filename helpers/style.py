@@ -50,7 +50,7 @@ def style_transfer(
     octaves: int = 3,
     iters: int = 100,
     optimizer: str = "adam",
-    pooling: str = "max",
+    pooling: str = "average",
     start: str = "content",
     keep_colours: bool = False,
     seed: int = 0,
@@ -84,7 +84,7 @@ def style_transfer(
         ``"adam"`` (Kingma and Ba 2015), clipped to [0, 1] at each step; or ``"lbfgs"`` as in the paper (SciPy's),
         clipped at the end, which gets further in a step but takes more time for it.
     pooling
-        ``"max"`` as the network was trained, or ``"average"``, which the authors put in its place.
+        ``"average"``, which the authors put in the place of the network's max pooling; or ``"max"``.
     start
         ``"content"``, or ``"noise"``, which only ``seed`` decides.
     keep_colours
@@ -159,7 +159,7 @@ def invert_features(model: keras.Model, image: Any, layer_name: str, **options: 
     LayerNotFound, ImageError, ValueError
         As :func:`style_transfer`.
     """
-    options = {"style_weight": 0, "start": "noise", "octaves": 1} | options
+    options = {"style_weight": 0, "start": "noise", "octaves": 1, "pooling": "max"} | options
     return style_transfer(model, image, image, content_layers=layer_name, **options)
 
 

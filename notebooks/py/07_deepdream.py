@@ -126,15 +126,15 @@ layers = [f"block{block}_conv{number}" for block, number in ((1, 2), (2, 2), (3,
 for name, photo in photos.items():
     dreams = {layer: helpers.deep_dream(model, photo, layer, seed=SEED) for layer in layers}
     caption = (
-        f"Dreams of the photo {name!r}, three octaves, one layer of each block: coloured grain, strokes and weaves, "
-        "then spots, curls and eyes. Where does a dream follow the photo, and where does it invent?"
+        f"Dreams of the photo {name!r}, three octaves, one layer of each block: bright bands and strokes, then weaves "
+        "and spots, then rounder motifs. Where does a dream follow the photo, and where does it invent?"
     )
     helpers.show(helpers.plot_images({"photo": photo} | dreams, columns=3), caption)
 
 # %% [markdown]
-# The motifs grow with the receptive field, as in notebook 05: block by block from grain over strokes to parts of
-# things. In the sky there is next to nothing to see, and the layers still find something: the gradient of a faint
-# response is divided by its own size, which makes it as strong as any other.
+# The motifs grow with the receptive field, as in notebook 05, and come nearer to what photos consist of. In the sky
+# there is next to nothing to see, and the layers still find something: the gradient of a faint response is divided by
+# its own size, which makes it as strong as any other.
 
 # %% [markdown]
 # ## Layers, one filter, or a class?
@@ -208,18 +208,17 @@ print(f"Away from the seam the two agree: {error[:, :24].max() < 1e-3 and error[
 
 # %% [markdown]
 # The error sits in a band as wide as the receptive field. The cure is old and simple: roll the picture by a random
-# amount before each step, so that the seam is never twice in one place. Small tiles, with and without the roll:
+# amount before each step, so that the seam is never twice in one place. Small tiles on a plain sky, with and without
+# the roll:
 
 # %%
-made = {"where tiles err": error / error.max()}
+sky = helpers.sample_image("rocket", (256, 384))[:96, 120:264]
+made = {"where halves err": error / error.max()}
 for name, jitter in (("seams stay", 0), ("seams wander", 32)):
-    made[name] = helpers.deep_dream(
-        model, photo, "block3_conv2", octaves=1, iters=30, tile=64, jitter=jitter, seed=SEED
-    )
+    made[name] = helpers.deep_dream(model, sky, "block3_conv2", octaves=1, iters=30, tile=64, jitter=jitter, seed=SEED)
 caption = (
-    "Left where the gradient of two halves is wrong (bright): a band at the cut. Middle and right a dream of "
-    "block3_conv2 in tiles of at most 64 pixels: can you find straight cuts in the middle one, and are they gone on"
-    " the right?"
+    "Left where the gradient of the two halves is wrong (bright): a band at the cut. Then a sky dreamed with "
+    "block3_conv2 in small tiles: without the roll a window of six panes, with it one even weave."
 )
 helpers.show(helpers.plot_images(made, columns=3), caption)
 

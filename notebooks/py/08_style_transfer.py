@@ -28,7 +28,8 @@ def mosaic(size, cells=60, seed=SEED):
     palette = np.array([[0.85, 0.2, 0.15], [0.95, 0.75, 0.2], [0.1, 0.3, 0.6], [0.15, 0.55, 0.5], [0.95, 0.9, 0.8]])
     distance = np.hypot(*np.moveaxis(np.indices((size, size)) - seeds, 1, 0))
     first, second = np.sort(distance, axis=0)[:2]
-    return np.where(second - first < size / 60, 0.05, palette[colours[distance.argmin(axis=0)]].T).T.astype("float32")
+    lead = (second - first < size / 60)[..., None]
+    return np.where(lead, 0.05, palette[colours[distance.argmin(axis=0)]]).astype("float32")
 
 
 # %% [markdown]
