@@ -17,7 +17,7 @@ from .objectives import layer_weights
 from .progress import progress_bar
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # what red, green and blue add to lightness (ITU-R BT.601)
-RATE = 0.05  # of Adam, in levels from 0 to 1
+RATE = 0.03  # of Adam, in levels from 0 to 1
 
 
 def gram_matrix(maps: Any) -> Any:
@@ -46,7 +46,7 @@ def style_transfer(
     content_layers: str | Iterable[str] | dict[str, float] | None = None,
     style_layers: str | Iterable[str] | dict[str, float] | None = None,
     style_weight: float = 3.0,
-    total_variation: float = 3.0,
+    total_variation: float = 5.0,
     octaves: int = 3,
     iters: int = 100,
     optimizer: str = "adam",
@@ -81,8 +81,8 @@ def style_transfer(
         the small ones (Gatys, Ecker, Bethge, Hertzmann and Shechtman, "Controlling Perceptual Factors in Neural Style
         Transfer", 2017). Sizes below 32 pixels are left out.
     optimizer
-        ``"adam"`` (Kingma and Ba 2015), clipped to [0, 1] at each step; or ``"lbfgs"`` as in the paper (SciPy's),
-        clipped at the end, which gets further in a step but takes more time for it.
+        ``"adam"`` (Kingma and Ba 2015), clipped to [0, 1] at each step; or ``"lbfgs"`` as in the paper (SciPy's,
+        within bounds), which gets further in a step but takes more time for it.
     pooling
         ``"average"``, which the authors put in the place of the network's max pooling; or ``"max"``.
     start
@@ -212,7 +212,7 @@ def descend(
     evaluate: Callable, start: np.ndarray, iters: int, optimizer: str, preview: Callable | None = None
 ) -> tuple[np.ndarray, bool]:
     """The picture, clipped to [0, 1], after some steps that lower a loss; and whether the kernel was interrupted."""
-    from scipy.optimize import minimize
+    from scipy.optimize import Bounds, minimize
 
     variable, adam = tf.Variable(start), keras.optimizers.Adam(RATE)
 
@@ -229,7 +229,8 @@ def descend(
         try:
             if optimizer == "lbfgs":
                 options = {"maxiter": iters, "maxfun": 10 * iters, "ftol": 0, "gtol": 0}
-                minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", callback=after, options=options)
+                rest = {"bounds": Bounds(0, 1), "callback": after, "options": options}
+                minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", **rest)
             for _ in range(iters if optimizer == "adam" else 0):
                 adam.apply([evaluate(variable.value())[1]], [variable])
                 after(variable)

@@ -227,7 +227,7 @@ made = {name: helpers.style_transfer(model, photo, window, iters=30, **recipe) f
 # %%
 caption = (
     "Content from blocks 1 and 2 with style from blocks 4 and 5 (the claim), and content from block4_conv2 with style "
-    "from all blocks (the paper): the first is a photo with grain, the second has the window's colours and lines."
+    "from all blocks (the paper): the first has coloured grain, the second the window's lines and fields of colour."
 )
 helpers.show(helpers.plot_images({"photo": photo} | made, columns=3), caption)
 
@@ -301,7 +301,7 @@ for optimizer, line in (("adam", "-"), ("lbfgs", "--")):
 axis.set(xlabel="seconds on this machine", ylabel="loss", yscale="log")
 axis.legend()
 caption = (
-    "The loss of one style transfer against time, 60 steps with Adam and 60 with L-BFGS: which line is lower at the"
+    "The loss of one style transfer against time, 40 steps with Adam and 40 with L-BFGS: which line is lower at the"
     " same time, and which at its end? Run the cell again to see how far chance matters."
 )
 helpers.show(figure, caption)

@@ -26,7 +26,7 @@ def loss_of(model: keras.Model, content: np.ndarray, style: np.ndarray) -> Calla
     """The loss with the defaults of style_transfer."""
     blocks = stages(model)
     kept, painted = {blocks[-2][1]: 1.0}, {block[0]: 3.0 / len(blocks) for block in blocks}
-    return feature_loss(model, [(tf.identity, kept), (gram_matrix, painted)], 3.0, "average")(content, style)
+    return feature_loss(model, [(tf.identity, kept), (gram_matrix, painted)], 5.0, "average")(content, style)
 
 
 def course(evaluate: Callable, start: np.ndarray, optimizer: str, seconds: float) -> list[tuple[float, float]]:
