@@ -162,7 +162,7 @@ helpers.show(helpers.plot_images(shown, columns=3), caption)
 # %%
 photo, window = helpers.load_image(PHOTO, 96), mosaic(96)
 fine, coarse = {"block1_conv1": 4, "block2_conv1": 1}, {"block3_conv1": 1, "block4_conv1": 4}
-options = {"max pooling": {}, "average pooling": {"pooling": "average"}}
+options = {"max pooling": {"pooling": "max"}, "average pooling": {}}
 options |= {"fine style": {"style_layers": fine}, "coarse style": {"style_layers": coarse}}
 made = {name: helpers.style_transfer(model, photo, window, iters=25, **each) for name, each in options.items()}
 
@@ -207,15 +207,15 @@ helpers.show(figure, caption)
 
 # %% [markdown]
 # Read it column by column. Block 1 brings colours and contrast, blocks 2 and 3 bring spots, then lead lines around
-# fields. The last two columns are coloured grain, whatever keeps the content: a late Gram matrix alone says nothing
-# about colours and fine lines, and the descent finds a picture that matches it and looks like nothing.
+# fields. From block 4 come lines that bury the photo, and from block 5 hardly anything of the window: a late Gram
+# matrix alone says next to nothing about colours and fine lines.
 #
 # Then row by row. Blocks 1 and 2 keep every hair. Blocks 3 and 4 keep eyes and outlines and let go of the rest: there a
-# style can change something. Of the last row you hardly recognise a thing.
+# style can change something. In the last row the photo is gone.
 #
-# So the claim's corner, top right, is the worst place. But its opposite is no good either: one layer alone is too
-# little. The paper takes the content from a late layer, though not the last, and the style from *all* blocks. Side by
-# side, both beginning with the photo:
+# So the claim's corner, top right, has nothing of the window in it. But its opposite is no good either: one layer alone
+# is too little. The paper takes the content from a late layer, though not the last, and the style from *all* blocks.
+# Side by side, both beginning with the photo:
 
 # %%
 photo, window = helpers.load_image(PHOTO, 96), mosaic(96)
@@ -227,7 +227,8 @@ made = {name: helpers.style_transfer(model, photo, window, iters=30, **recipe) f
 # %%
 caption = (
     "Content from blocks 1 and 2 with style from blocks 4 and 5 (the claim), and content from block4_conv2 with style "
-    "from all blocks (the paper): the first has coloured grain, the second the window's lines and fields of colour."
+    "from all blocks (the paper): the first is the photo with lines drawn over it, the second has the window's cells "
+    "and colours."
 )
 helpers.show(helpers.plot_images({"photo": photo} | made, columns=3), caption)
 
