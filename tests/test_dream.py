@@ -99,7 +99,8 @@ def test_a_silent_filter_still_dreams() -> None:
     np.testing.assert_allclose(
         deep_dream(network, image, channel("conv", 0), rate=0.1, **STILL), image + 0.1, atol=1e-5
     )
-    np.testing.assert_array_equal(deep_dream(network, image, "conv", **STILL), image)
+    for after in ("conv", channel("conv", 0) + whole_layer("conv")):
+        np.testing.assert_array_equal(deep_dream(network, image, after, **STILL), image)
 
 
 def test_octaves_grow_to_the_full_size() -> None:
@@ -227,7 +228,7 @@ def test_a_dream_raises_what_it_dreams_of() -> None:
 
 def test_a_network_of_one_size_sees_the_picture_resized() -> None:
     inputs = keras.Input((40, 40, 3))
-    tensor = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="conv")(inputs))
+    tensor = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, name="conv")(inputs))
     network = keras.Model(inputs, keras.layers.Dense(3, name="head")(tensor))
     network.network = Network("fixed", lambda levels: levels / 255, 40, lambda: ["a", "b", "c"])
     image = photo(64, 96, 0.3, 0.7)

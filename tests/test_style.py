@@ -158,7 +158,9 @@ def test_sizes_double_and_an_interrupt_at_a_small_one_still_gives_the_full_size(
         seen: list[np.ndarray] = []
         style_transfer(model, content, style, octaves=octaves, iters=2, preview=seen.append)
         assert [picture.shape[:2] for picture in seen] == [size for size in wanted for _ in range(2)]
-    made = style_transfer(model, content, style, octaves=2, iters=9, preview=stop_at(3))
+    stop = stop_at(3)
+    made = style_transfer(model, content, style, octaves=2, iters=9, preview=stop)
+    assert len(stop.calls) == 3, "the next size is not begun"
     assert made.shape == content.shape and capsys.readouterr().out == "Stopped: the picture so far.\n"
 
 

@@ -143,11 +143,11 @@ def swirls(size):
 photo, styles = helpers.load_image(PHOTO, 128), {"mosaic": mosaic(128), "swirls": swirls(128)}
 shown = {"photo": photo} | styles
 for name, style in styles.items():
-    shown[f"in {name}"] = helpers.style_transfer(model, photo, style, iters=40)
+    shown[f"in {name}"] = helpers.style_transfer(model, photo, style, iters=32)
 
 # %%
 pair = {"mosaic": styles["mosaic"], "swirls": styles["swirls"]}
-shown["mosaic, colours kept"] = helpers.style_transfer(model, photo, pair["mosaic"], iters=40, keep_colours=True)
+shown["mosaic, colours kept"] = helpers.style_transfer(model, photo, pair["mosaic"], iters=32, keep_colours=True)
 caption = (
     "A photo, two drawn styles, and the photo painted in each; last with the photo's own colours kept. Look for "
     "lead lines around fields of plain colour, and for strokes that follow the swirls."
@@ -164,7 +164,7 @@ photo, window = helpers.load_image(PHOTO, 96), mosaic(96)
 fine, coarse = {"block1_conv1": 4, "block2_conv1": 1}, {"block3_conv1": 1, "block4_conv1": 4}
 options = {"max pooling": {"pooling": "max"}, "average pooling": {}}
 options |= {"fine style": {"style_layers": fine}, "coarse style": {"style_layers": coarse}}
-made = {name: helpers.style_transfer(model, photo, window, iters=25, **each) for name, each in options.items()}
+made = {name: helpers.style_transfer(model, photo, window, iters=20, **each) for name, each in options.items()}
 
 # %%
 caption = (
@@ -184,7 +184,7 @@ photo, window = helpers.load_image(PHOTO, 96), mosaic(96)
 layers = [f"block{block}_conv1" for block in range(1, 6)]
 sheet = {
     (content, style): helpers.style_transfer(
-        model, photo, window, content_layers=content, style_layers=style, iters=18, octaves=2, start="noise", seed=SEED
+        model, photo, window, content_layers=content, style_layers=style, iters=14, octaves=2, start="noise", seed=SEED
     )
     for content in layers
     for style in layers
@@ -291,7 +291,7 @@ evaluate = feature_loss(model, forms, total_variation=1.0)(photo, window)
 # %%
 def course(optimizer):
     seen, begun = [], time.perf_counter()
-    descend(evaluate, photo, 40, optimizer, lambda image: seen.append((time.perf_counter() - begun, image)))
+    descend(evaluate, photo, 30, optimizer, lambda image: seen.append((time.perf_counter() - begun, image)))
     return [second for second, _ in seen], [evaluate(tf.constant(image))[0] for _, image in seen]
 
 
@@ -302,7 +302,7 @@ for optimizer, line in (("adam", "-"), ("lbfgs", "--")):
 axis.set(xlabel="seconds on this machine", ylabel="loss", yscale="log")
 axis.legend()
 caption = (
-    "The loss of one style transfer against time, 40 steps with Adam and 40 with L-BFGS: which line is lower at the"
+    "The loss of one style transfer against time, 30 steps with Adam and 30 with L-BFGS: which line is lower at the"
     " same time, and which at its end? Run the cell again to see how far chance matters."
 )
 helpers.show(figure, caption)
