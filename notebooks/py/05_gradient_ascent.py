@@ -87,7 +87,7 @@ def ten_points(history):
 
 
 # %%
-caption = f"Ten points of the climb by hand for {LAYER}, filter {FILTER}: the response rises, ever more slowly."
+caption = f"Ten points of the climb by hand for {LAYER}, filter {FILTER}: the response rises at every one of them."
 helpers.show(ten_points(responses), caption)
 
 # %%
