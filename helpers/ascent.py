@@ -55,7 +55,7 @@ def visualize_filter(
     model: keras.Model,
     layer_name: str,
     f_index: int | None = None,
-    iters: int = 128,
+    iters: int = 48,
     size: int = 96,
     method: str | Recipe = "fourier",
     seed: int = 0,
@@ -74,7 +74,7 @@ def visualize_filters(
     model: keras.Model,
     layer_name: str,
     filters: Iterable[int] | None = None,
-    iters: int = 128,
+    iters: int = 48,
     size: int = 96,
     method: str | Recipe = "fourier",
     seed: int = 0,
@@ -99,10 +99,12 @@ def visualize_filters(
         Height and width of the pictures in pixels.
     method
         ``"fourier"``: the mean of the feature map before its ReLU, climbed with Adam in a decorrelated Fourier basis
-        under random shifts, zooms and turns (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017).
+        under random shifts, zooms and turns (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017),
+        minus a little total variation (Mahendran and Vedaldi 2015).
         ``"regularised"``: pixels, with L2 decay and blur (Yosinski et al. 2015; their steps are along the gradient,
-        ours along its direction). ``"classroom"``: the mean of the feature map, steps of ten grey levels along the
-        l2-normalised gradient of the pixels, from faint noise (the loop of Chollet's "Deep Learning with Python").
+        ours along its direction, and the numbers are ours). ``"classroom"``: the mean of the feature map, steps of ten
+        grey levels along the l2-normalised gradient of the pixels, from faint noise (the loop of Chollet's "Deep
+        Learning with Python").
         Or a :class:`helpers.Recipe` of your own.
     seed
         The same seed gives the same pictures; a filter's picture does not depend on its company in the batch.
@@ -147,7 +149,7 @@ def _count(model: keras.Model, layer_name: str) -> int:
 def maximize(
     model: keras.Model,
     objective: Objective,
-    iters: int = 128,
+    iters: int = 48,
     size: int = 96,
     method: str | Recipe = "fourier",
     seed: int = 0,

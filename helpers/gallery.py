@@ -22,9 +22,10 @@ from .objectives import channel, check
 from .plotting import tile
 from .progress import progress_bar
 from .quality import quality_cards
+from .recipes import RECIPES
 
 GALLERY = IMAGE_FOLDER / "gallery"
-STEPS = 128
+STEPS = 48
 GAP = 2  # pixels between two pictures of a sheet
 COLUMNS = 16
 INDEX = "gallery.json"
@@ -121,9 +122,9 @@ def current_entry(model: keras.Model, layer: str, folder: Path, size: int | None
 
 
 def fingerprint(model: keras.Model, layer: str, size: int) -> str:
-    """SHA-256, shortened, of all weights up to a layer: another network has another gallery."""
+    """SHA-256, shortened, of the recipe and all weights up to a layer: another network has another gallery."""
     cut = keras.Model(model.input, model.get_layer(layer).output)
-    digest = hashlib.sha256(f"{size} {layer}".encode())
+    digest = hashlib.sha256(f"{size} {layer} {STEPS} {RECIPES['fourier']}".encode())
     for weight in cut.weights:
         digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
     return digest.hexdigest()[:16]
@@ -139,4 +140,4 @@ def draw_layer(source: keras.Model | Callable[[], keras.Model], layer: str, size
     for picture, card in zip(made, quality_cards(model, layer, range(len(made)), [p.image for p in made]), strict=True):
         row = {"silent": picture.silent, "seed": picture.seed} | dataclasses.asdict(card)
         rows.append({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()})
-    return file_bytes(to_pil(tile(images, COLUMNS, GAP)), "webp", quality=80, method=6), rows
+    return file_bytes(to_pil(tile(images, COLUMNS, GAP)), "webp", quality=75, method=6), rows

@@ -22,8 +22,9 @@ class Recipe:
     Attributes
     ----------
     fourier
-        The parameters are a spectrum, divided by the frequency as in photos, and a sigmoid keeps the picture in [0, 1]
-        (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017). False: they are the pixels, clipped.
+        The parameters are a spectrum, divided by the frequency as in photos (the mean colour by a tenth of the lowest),
+        and a sigmoid keeps the picture in [0, 1] (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill
+        2017). False: they are the pixels, clipped.
     decorrelated
         Colours are mixed as they are correlated in photos (the same source).
     before_activation
@@ -55,13 +56,13 @@ class Recipe:
     shift: float = 12.0
     scale: float = 0.1
     rotation: float = 10.0
-    total_variation: float = 0.0
+    total_variation: float = 2.0
     decay: float = 0.0
     blur_every: int = 0
     blur: float = 1.0
     rounds: int = 1
     adam: bool = True
-    rate: float = 0.05
+    rate: float = 0.1
     starts: int = 3
 
     def __post_init__(self) -> None:
@@ -73,11 +74,11 @@ class Recipe:
             raise ValueError("decay, blur_every and rounds act on pixels; with them set fourier=False.")
 
 
-_plain = Recipe(fourier=False, decorrelated=False, shift=0, scale=0, rotation=0, adam=False, rate=10 / 255, starts=1)
+_pixels = Recipe(fourier=False, decorrelated=False, shift=0, scale=0, rotation=0, total_variation=0, adam=False, rate=6)
 RECIPES = {
     "fourier": Recipe(),
-    "regularised": dataclasses.replace(_plain, decay=1e-4, blur_every=4, blur=1.0, rate=1.0, starts=3),
-    "classroom": dataclasses.replace(_plain, before_activation=False),
+    "regularised": dataclasses.replace(_pixels, decay=0.01, blur_every=4, blur=0.5),
+    "classroom": dataclasses.replace(_pixels, before_activation=False, rate=10 / 255, starts=1),
 }
 
 
@@ -94,7 +95,7 @@ def to_rgb(recipe: Recipe, parameters: Any) -> Any:
     if recipe.fourier:
         size = parameters.shape[3]
         frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
-        scale = (size / np.maximum(frequency, 1 / size)).astype(np.float32)
+        scale = (size / np.maximum(frequency, 0.1 / size)).astype(np.float32)
         spectrum = tf.complex(parameters[:, 0] * scale, parameters[:, 1] * scale)
         pixels = tf.transpose(tf.signal.irfft2d(spectrum, [size, size]), [0, 2, 3, 1]) / 4
     if recipe.decorrelated:

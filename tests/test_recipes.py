@@ -11,7 +11,7 @@ import helpers
 from helpers import RECIPES, Recipe, keras, recipes, tf
 from helpers.recipes import COLOUR_CORRELATION
 
-STILL = Recipe(fourier=False, decorrelated=False, adam=False, rate=0, shift=0, scale=0, rotation=0)
+STILL = Recipe(fourier=False, decorrelated=False, adam=False, rate=0, shift=0, scale=0, rotation=0, total_variation=0)
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
@@ -111,7 +111,7 @@ def test_total_variation_of_a_picture_made_by_hand() -> None:
 def test_total_variation_makes_the_picture_smoother() -> None:
     network, rough = small_network(), []
     for amount in (0, 20):
-        recipe = Recipe(fourier=False, total_variation=amount)
+        recipe = Recipe(fourier=False, total_variation=amount, rate=0.05)
         image = helpers.visualize_filter(network, "second", 1, 12, 24, recipe).image
         rough.append(np.abs(np.diff(image, axis=0)).mean() + np.abs(np.diff(image, axis=1)).mean())
     assert rough[1] < 0.8 * rough[0]
@@ -158,9 +158,9 @@ def test_a_recipe_that_makes_no_sense_is_refused(arguments: dict, words: str) ->
 
 
 def test_regularised_is_the_plain_loop() -> None:
-    """Steps of length 1 along the gradient, decay at each, a blur after the fourth and the eighth."""
+    """Steps of length 6 along the gradient, decay at each, a blur after the fourth and the eighth."""
     network, f_index, recipe = small_network(), 1, RECIPES["regularised"]
-    assert (recipe.rate, recipe.decay, recipe.blur_every, recipe.blur) == (1, 1e-4, 4, 1)
+    assert (recipe.rate, recipe.decay, recipe.blur_every, recipe.blur) == (6, 0.01, 4, 0.5)
     submodel = helpers.get_submodel(network, "second", before_activation=True)
     pixels = tf.random.stateless_uniform((1, 20, 20, 3), [5, 0], -10, 10) / 255
     history = []
@@ -169,9 +169,9 @@ def test_regularised_is_the_plain_loop() -> None:
             tape.watch(pixels)
             response = tf.reduce_mean(submodel(tf.clip_by_value(pixels + 0.5, 0, 1))[..., f_index])
         gradient = tape.gradient(response, pixels).numpy()
-        pixels = (pixels.numpy() + gradient / np.sqrt((gradient**2).sum())) * (1 - 1e-4)
+        pixels = (pixels.numpy() + 6 * gradient / np.sqrt((gradient**2).sum())) * 0.99
         if step in (3, 7):
-            pixels = plainly_blurred(pixels[0], 1.0, 3)[None]
+            pixels = plainly_blurred(pixels[0], 0.5, 2)[None]
         pixels = tf.constant(pixels, tf.float32)
         history.append(float(response))
     made = helpers.visualize_filter(network, "second", f_index, 8, 20, "regularised", 5)
