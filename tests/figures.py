@@ -18,18 +18,19 @@ COUNT = 8
 
 
 def draw_filters() -> None:
-    """One row of filters for each block; the file says which weights it was drawn from."""
+    """One row of the gallery's filters for each block; the file says which weights it was drawn from."""
     import numpy as np
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     import helpers
+    from helpers.gallery import stored_pictures
     from helpers.models import BUNDLED_SHA256
     from helpers.plotting import tile
 
     model = helpers.load_model("mini_vgg16")
-    made = [picture for layer in ROWS for picture in helpers.visualize_filters(model, layer, range(COUNT))]
-    sheet = tile(np.stack([picture.image for picture in made]), columns=COUNT, gap=4)
+    pictures = np.concatenate([stored_pictures(model, layer)[:COUNT] for layer in ROWS])
+    sheet = tile(pictures, columns=COUNT, gap=4)
     note = PngInfo()
     note.add_text("weights", BUNDLED_SHA256)
     Image.fromarray(np.round(sheet * 255).astype(np.uint8)).save(PICTURE, pnginfo=note, optimize=True)

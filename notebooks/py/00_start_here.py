@@ -95,7 +95,7 @@ helpers.show(helpers.plot_patches(patches), caption)
 # **Wishes**: the picture that a filter wants to see, made by gradient ascent (notebook 05). This takes a few seconds.
 
 # %%
-made = helpers.visualize_filters(model, "block4_conv3", range(8), iters=64, seed=SEED)
+made = helpers.visualize_filters(model, "block4_conv3", range(8), seed=SEED)
 caption = "What eight filters of block4_conv3 want to see, made from noise by gradient ascent: repeated small parts."
 helpers.show(helpers.plot_filters(made), caption)
 

@@ -186,11 +186,11 @@ print(f"Some filters are silent on noise: {silent.any()}; below zero, but with a
 # The same number of steps for both:
 
 # %%
-draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(6), iters=48, seed=SEED)
+draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(6), iters=32, seed=SEED)
 pairs = zip(draw(method="classroom"), draw(method="fourier"), strict=True)
 columns = {f"filter {one.f_index}": tile([one.image, other.image], 1) for one, other in pairs}
 caption = (
-    "Six filters of block4_conv3, 48 steps each: nearly flat grey with the classroom recipe above, full contrast and "
+    "Six filters of block4_conv3, 32 steps each: nearly flat grey with the classroom recipe above, full contrast and "
     "repeated shapes with the default below."
 )
 helpers.show(helpers.plot_images(columns, columns=6), caption)
@@ -205,7 +205,7 @@ helpers.show(helpers.plot_images(columns, columns=6), caption)
 
 # %%
 notice = {
-    1: "colours, plain areas and the finest grain",
+    1: "plain colours, some with an edge",
     2: "stripes and edges of one direction",
     3: "textures: weaves, spots, strokes",
     4: "small parts repeated: eyes, scales, petals",
@@ -215,7 +215,7 @@ notice = {
 # %%
 for block, seen in notice.items():
     layer = [name for name in helpers.conv_layers(model) if name.startswith(f"block{block}_")][-1]
-    made = helpers.visualize_filters(model, layer, range(8), iters=56, size=80, seed=SEED)
+    made = helpers.visualize_filters(model, layer, range(8), iters=32, size=80, seed=SEED)
     caption = f"Block {block}, {layer}, eight filters by the default recipe: in the bundled network look for {seen}."
     helpers.show(helpers.plot_filters(made), caption)
 
@@ -305,13 +305,13 @@ else:
 
 # %%
 own = helpers.channel("block4_conv3", 0)
-picture = helpers.maximize(model, own, iters=48, seed=SEED)[0].image
+picture = helpers.maximize(model, own, iters=32, seed=SEED)[0].image
 responses = helpers.feature_maps(model, picture, "block4_conv3")["block4_conv3"].mean(axis=(0, 1))
 other = helpers.channel("block4_conv3", 1 + int(responses[1:].argmax()))
 
 # %%
 goals = {"channel 0": own, "the other": other, "0 without the other": own - 0.5 * other}
-tiles = {name: helpers.maximize(model, goal, iters=48, seed=SEED)[0].image for name, goal in goals.items()}
+tiles = {name: helpers.maximize(model, goal, iters=32, seed=SEED)[0].image for name, goal in goals.items()}
 caption = (
     "Channel 0 of block4_conv3, the other channel that its picture excites most, and a picture that excites the first "
     "but not the second: what is left, and what is gone?"

@@ -266,7 +266,7 @@ table.round(2)
 
 # %%
 made = [
-    helpers.visualize_filters(each, "block3_conv3", range(1, 7), iters=64, size=64, seed=SEED)
+    helpers.visualize_filters(each, "block3_conv3", range(1, 7), iters=40, size=64, seed=SEED)
     for each in networks.values()
 ]
 pictures = {
