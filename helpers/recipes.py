@@ -22,7 +22,7 @@ class Recipe:
     Attributes
     ----------
     fourier
-        The parameters are a spectrum, divided by the frequency as in photos (the mean colour by a tenth of the lowest),
+        The parameters are a spectrum, divided by the frequency as in photos (the mean colour by a quarter of the lowest),
         and a sigmoid keeps the picture in [0, 1] (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill
         2017). False: they are the pixels, clipped.
     decorrelated
@@ -95,7 +95,7 @@ def to_rgb(recipe: Recipe, parameters: Any) -> Any:
     if recipe.fourier:
         size = parameters.shape[3]
         frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
-        scale = (size / np.maximum(frequency, 0.1 / size)).astype(np.float32)
+        scale = (size / np.maximum(frequency, 0.25 / size)).astype(np.float32)
         spectrum = tf.complex(parameters[:, 0] * scale, parameters[:, 1] * scale)
         pixels = tf.transpose(tf.signal.irfft2d(spectrum, [size, size]), [0, 2, 3, 1]) / 4
     if recipe.decorrelated:

@@ -205,7 +205,7 @@ helpers.show(helpers.plot_images(columns, columns=6), caption)
 
 # %%
 notice = {
-    1: "plain colours, some with an edge",
+    1: "plain colours in broad areas",
     2: "stripes and edges of one direction",
     3: "textures: weaves, spots, strokes",
     4: "small parts repeated: eyes, scales, petals",

@@ -89,7 +89,7 @@ pictures["2 Adam, sigmoid"] = climb(before_relu, tf.Variable(logits), tf.sigmoid
 from helpers.recipes import COLOUR_CORRELATION
 
 frequency = np.hypot(np.fft.fftfreq(96)[:, None], np.fft.rfftfreq(96)[None])
-scale = (96 / np.maximum(frequency, 0.1 / 96)).astype("float32")
+scale = (96 / np.maximum(frequency, 0.25 / 96)).astype("float32")
 
 
 # %%
@@ -169,17 +169,21 @@ made = {name: draw(method=recipe) for name, recipe in recipes.items()}
 # pictures reach, and the share of *fine detail*.
 
 # %%
+blank = np.ones_like(made["all of it"][0].image)  # in place of the picture of a silent filter
 ratio = {name: np.mean([picture.quality.ratio for picture in row]) for name, row in made.items()}
 fine = {name: np.mean([picture.quality.high_frequency for picture in row]) for name, row in made.items()}
 
 # %%
 columns = {
-    f"{name}\nratio {ratio[name]:.1f}, fine {fine[name]:.0%}": tile([picture.image for picture in row], 1)
+    f"{name}\nratio {ratio[name]:.1f}, fine {fine[name]:.0%}": tile(
+        [p.image if not p.silent else blank for p in row], 1
+    )
     for name, row in made.items()
 }
 caption = (
     "Three filters of block4_conv3, one in each row, 32 steps; each column but the first lacks one ingredient. Plain "
-    "RGB is gaudy, pixels are grainy; without shaking the ratio is the highest, and yet the parts are no clearer."
+    "RGB is gaudy, pixels are grainy; without shaking the ratio is the highest, and yet the parts are no clearer. White: "
+    "silent."
 )
 helpers.show(helpers.plot_images(columns, columns=6), caption)
 
@@ -190,7 +194,7 @@ print("Without shaking the response is higher:", ratio["not shaken"] > ratio["al
 
 # %% [markdown]
 # The spectrum keeps the grain away and the colour axes keep the palette natural. After the ReLU a filter that noise
-# does not excite may stay grey, although the helper starts it three times. Shaking *costs* response: what it buys, the
+# does not excite may stay silent, although the helper starts it three times. Shaking *costs* response: what it buys, the
 # last section measures.
 
 # %% [markdown]
@@ -226,7 +230,7 @@ columns = {
 }
 caption = (
     "The same four filters of block4_conv3 by three recipes at equal time: nearly grey by the classroom recipe, "
-    "shapes on a grey ground when regularised, full contrast and calm colours by Fourier."
+    "small shapes in loud colours when regularised, broad shapes and calm colours by Fourier."
 )
 helpers.show(helpers.plot_images(columns, columns=3), caption)
 
