@@ -182,8 +182,8 @@ columns = {
 }
 caption = (
     "Three filters of block4_conv3, one in each row, 32 steps; each column but the first lacks one ingredient. Plain "
-    "RGB is gaudy, pixels are grainy; without shaking the ratio is the highest, and yet the parts are no clearer. White: "
-    "silent."
+    "RGB is gaudy, pixels are grainy; without shaking the ratio is the highest, and yet the parts are no clearer. "
+    "White: silent."
 )
 helpers.show(helpers.plot_images(columns, columns=6), caption)
 
@@ -194,8 +194,8 @@ print("Without shaking the response is higher:", ratio["not shaken"] > ratio["al
 
 # %% [markdown]
 # The spectrum keeps the grain away and the colour axes keep the palette natural. After the ReLU a filter that noise
-# does not excite may stay silent, although the helper starts it three times. Shaking *costs* response: what it buys, the
-# last section measures.
+# does not excite may stay silent, although the helper starts it three times. Shaking *costs* response: what it buys,
+# the last section measures.
 
 # %% [markdown]
 # ## Does blurring do it too?
