@@ -18,22 +18,17 @@ COUNT = 8
 
 
 def draw_filters() -> None:
-    """One row of the gallery's filters for each block; the file says which weights it was drawn from."""
+    """One row of the gallery's filters for each block."""
     import numpy as np
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
 
     import helpers
     from helpers.gallery import stored_pictures
-    from helpers.models import BUNDLED_SHA256
+    from helpers.images import to_pil
     from helpers.plotting import tile
 
     model = helpers.load_model("mini_vgg16")
     pictures = np.concatenate([stored_pictures(model, layer)[:COUNT] for layer in ROWS])
-    sheet = tile(pictures, columns=COUNT, gap=4)
-    note = PngInfo()
-    note.add_text("weights", BUNDLED_SHA256)
-    Image.fromarray(np.round(sheet * 255).astype(np.uint8)).save(PICTURE, pnginfo=note, optimize=True)
+    to_pil(tile(pictures, columns=COUNT, gap=4)).save(PICTURE, optimize=True)
 
 
 def draw_convolution() -> None:

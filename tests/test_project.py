@@ -170,13 +170,16 @@ def test_the_readme_has_the_repositorys_address() -> None:
     assert len(found) == 4 and set(found) == {name}, "run: make address"
 
 
-def test_the_readmes_picture_shows_the_bundled_network() -> None:
+def test_the_readmes_picture_is_what_its_code_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
-    from helpers.models import BUNDLED_SHA256
+    from tests import figures
 
-    with Image.open(ROOT / "images" / "filters.png") as picture:
-        assert picture.text["weights"] == BUNDLED_SHA256, "run: make figures"
+    stored, drawn = figures.PICTURE, tmp_path / "drawn.png"
+    monkeypatch.setattr(figures, "PICTURE", drawn)
+    figures.draw_filters()
+    with Image.open(stored) as one, Image.open(drawn) as two:
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(two), err_msg="run: make figures")
 
 
 def test_the_animation_is_what_its_code_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +205,24 @@ def test_ruff_is_content() -> None:
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, "."], capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0, done.stdout
+
+
+def test_the_gallery_is_current_and_holds_what_its_cards_say() -> None:
+    from helpers.gallery import GALLERY, read_index, stored_pictures
+
+    model, index = helpers.load_model("mini_vgg16"), read_index(GALLERY)
+    assert list(index) == sorted(helpers.conv_layers(model))
+    assert sum(path.stat().st_size for path in GALLERY.iterdir()) < 6_500_000, "sheets of 6 MB, and the cards"
+    for layer, entry in index.items():
+        pictures = stored_pictures(model, layer)
+        assert pictures is not None, "run: make gallery"
+        chosen = range(0, len(pictures), 16)
+        cards = helpers.quality_cards(model, layer, chosen, [pictures[number] for number in chosen])
+        said = [entry["filters"][number]["response"] for number in chosen]
+        assert np.corrcoef([card.response for card in cards], said)[0, 1] > 0.95, "WebP changes little"
+    rows = [row for entry in index.values() for row in entry["filters"]]
+    assert not any(row["silent"] for row in rows)
+    assert np.mean([row["ratio"] > 1 for row in rows]) > 0.98 and np.mean([row["held_out"] > 1 for row in rows]) > 0.9
 
 
 def test_what_is_said_of_the_bundled_network_is_true() -> None:
