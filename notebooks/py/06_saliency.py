@@ -15,7 +15,6 @@ import numpy as np
 
 import helpers
 from helpers import tf
-from helpers.explorers import Explorer
 
 PHOTO = "coffee"  # the one line to change: a bundled photo, a path or an address
 SEED = 0
@@ -132,7 +131,7 @@ helpers.show(helpers.plot_images(tiles, columns=3), caption)
 
 # %% [markdown]
 # ## Does the map depend on the class?
-# It should. The same photo, the same method, the network's first three answers:
+# It should. The same photo, the same method, the network's first three answers, however improbable:
 
 # %%
 photo = helpers.load_image(PHOTO, 192)
@@ -196,7 +195,7 @@ print(f"The map has the photo's size: {map_.shape == photo.shape[:2]}")
 
 # %%
 photo = helpers.load_image(PHOTO, 192)
-map_ = helpers.saliency_map(model, photo, "averaged_activations", layer_name="block4_conv3")
+map_ = helpers.saliency_map(model, photo, "first_component", layer_name="block4_conv3")
 mask = helpers.saliency_mask(photo, map_)
 print(f"The mask holds {'less' if mask.mean() < 0.5 else 'more'} than half of the photo.")
 
@@ -208,8 +207,8 @@ tiles = {
     "blurred background": helpers.blur(photo, ~mask),
 }
 caption = (
-    "From the averaged activations of block4_conv3 to a mask: its outline, a cartoon inside and a blur outside. Where "
-    "does the outline follow an edge, and where does it leave the object?"
+    "From the first component of block4_conv3, 8 x 8 numbers, to a mask: its outline, a cartoon inside and a blur "
+    "outside. Where does the outline follow an edge of the object, and where does it miss one?"
 )
 helpers.show(helpers.plot_images(tiles, columns=4), caption)
 
@@ -258,7 +257,7 @@ axes[0].set_ylabel("probability of the class")
 axes[0].legend()
 caption = (
     "The class's probability while pixels are deleted or inserted in the order of a map: does Grad-CAM fall earlier, "
-    "and rise earlier, than the random map?"
+    "and rise earlier, than the random map? And the plain gradient?"
 )
 helpers.show(figure, caption)
 
@@ -271,6 +270,7 @@ table = helpers.evaluate_saliency(model, helpers.load_image(PHOTO, 64), seed=SEE
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 table[["deletion", "insertion"]].plot.barh(ax=left, color=["0.3", "0.75"]).invert_yaxis()
 left.set_xlabel("area under the curve")
+left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 for (name, row), marker in zip(table.filter(like="SSIM").iterrows(), "osv^D*x+", strict=True):
     right.plot([25, 50, 75, 100], row, marker=marker, label=name)
 right.set(xlabel="share of the weights that are shuffled, %", ylabel="likeness to the true map (SSIM)")
@@ -286,35 +286,34 @@ helpers.show(figure, caption)
 likeness = table.filter(like="SSIM").mean(axis=1).drop(["random map", "edge detector"]).sort_values()
 gain = (table["insertion"] - table["deletion"]).drop(["random map", "edge detector"])
 control = table.loc["random map", "insertion"] - table.loc["random map", "deletion"]
+empty = table.filter(like="Spearman").eq(0).all(axis=1)
+print("Best at deletion and insertion:", gain.idxmax())
+print("No better at it than a random map:", ", ".join(gain.index[gain <= control]) or "none")
 print("Most like its map of a shuffled network:", likeness.index[-1])
-print("No better than a random map at deletion and insertion:", ", ".join(gain.index[gain <= control]) or "none")
+print("Nothing left of its map in a shuffled network:", ", ".join(table.index[empty]) or "none")
 
 # %% [markdown]
-# Say it plainly. **An edge detector passes for an explanation until the weights are shuffled**, and so does any method
-# that mostly redraws the photo's edges. Guided backpropagation fails: Adebayo et al. found that its map outlives most
-# of the network's weights, and Nie et al. (2018) proved why: it partly rebuilds the picture. Gradient x input inherits
-# the picture too, since it is multiplied by it. Plain gradients and Grad-CAM depend on the weights. That is necessary,
-# not sufficient: a map that passes can still be too coarse or too noisy to explain anything. And one photo proves
-# nothing: change `PHOTO` and look whether the two printed lines hold.
+# Say it plainly, for this network:
+#
+# - **Guided backpropagation fails.** It does well at the first test, yet its map outlives the network: with a quarter
+#   of the weights shuffled it has hardly changed. It follows the photo's edges. Adebayo et al. saw the same in large
+#   networks, and Nie et al. (2018) proved why: it partly rebuilds the picture.
+# - **The plain gradient fails the first test** where it is no better than a random map: it depends on the weights, but
+#   it is too noisy to say which pixels matter. SmoothGrad, its average, does better.
+# - **Gradient x input and integrated gradients** are multiplied by the photo, so part of the photo stays in their maps
+#   whatever the weights are.
+# - **Grad-CAM and LayerCAM pass.** In a shuffled network nothing speaks for the class any more, and Grad-CAM's map is
+#   empty. But 4 x 4 numbers are coarse.
+# - **An edge detector, which never saw the network, can beat a true map at the first test.** One test is not enough.
+#
+# And one photo proves nothing: change `PHOTO` and look which of the printed lines hold.
 
 # %% [markdown]
 # ## Play
-# Choose a method, and which of the network's five answers it should explain.
+# Choose a layer, which of the network's five strongest answers to ask about (0 is the first), and a method.
 
 # %%
-photo = helpers.load_image(PHOTO, 192)
-answers = list(helpers.predict(model, photo)["class"])
-
-
-def explain(method, answer):
-    map_ = helpers.saliency_map(model, photo, method, answers[answer], samples=8)
-    pair = np.concatenate([photo, helpers.overlay(photo, map_)], axis=1)
-    return pair.repeat(2, axis=0).repeat(2, axis=1), f"{method} for {answers[answer]!r}: yellow pixels count most."
-
-
-# %%
-methods = ["gradient", "smoothgrad", "guided_backpropagation", "integrated_gradients", "grad_cam", "layer_cam"]
-Explorer("Saliency explorer", dict.fromkeys(methods, 5), explain, "grad_cam", "answer", first="method")
+helpers.saliency_explorer(model, helpers.load_image(PHOTO, 192))
 
 # %% [markdown]
 # ## Exercises
@@ -428,7 +427,7 @@ else:
 # 1. A saliency map gives each pixel a number: how much it counts for one score, by a definition that differs from
 #    method to method.
 # 2. The mean of deep feature maps finds objects without a class, and a mask along the photo's edges cuts them out.
-# 3. Only tests on the network itself tell a true map from a pretty one, and guided backpropagation fails them.
+# 3. Only tests on the network itself tell a true map from a pretty one; guided backpropagation fails one of them.
 #
 # Questions to think about:
 # 1. Why is the score taken before the softmax?
