@@ -254,15 +254,13 @@ def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Ex
 
     def draw(layer: str, answer: int, method: str) -> tuple[np.ndarray, str]:
         found = saliency_map(model, photo, method, strongest[answer], layer_name=layer)
-        where = f"from the maps of {layer}" if method in OF_A_LAYER else "which looks at pixels, whatever the layer"
+        where = layer if method in OF_A_LAYER else "every layer"
         caption = (
-            f"<b>{method}</b>, {where}, for the network's answer {answer}, <b>{names[strongest[answer]]}</b>: "
-            "left the photo, right what counts for that answer, from dark (nothing) to yellow (most)."
+            f"<b>{method} through {where} for {names[strongest[answer]]}</b>: from dark (nothing) to yellow (most)."
         )
         return _side_by_side(photo, overlay(photo, found)), caption
 
     layers = dict.fromkeys(_channels(model), len(strongest))
-    method = widgets.Dropdown(
-        options=["gradient", "guided_backpropagation", *OF_A_LAYER], value="grad_cam", description="method", layout=WIDE
-    )
+    fast = ["grad_cam", "layer_cam", "averaged_activations", "first_component", "gradient", "guided_backpropagation"]
+    method = widgets.Dropdown(options=fast, description="method", layout=WIDE)
     return Explorer("Saliency explorer", layers, draw, list(layers)[-1], "answer", {"method": method})

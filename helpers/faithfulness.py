@@ -7,23 +7,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 import skimage
-from scipy.special import softmax
-from scipy.stats import spearmanr
-from skimage.filters import gaussian
-from skimage.metrics import structural_similarity
 
 from .backend import keras
 from .saliency import Question, saliency_map
 
-Target = int | str | None  # a class by number or label, or a channel
 STEPS = 24  # in which the pixels are deleted or inserted
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the network that is randomised
 SIX = ("gradient", "smoothgrad", "guided_backpropagation", "integrated_gradients", "grad_cam", "layer_cam")
 
 
 def deletion_insertion(
-    model: keras.Model, image: np.ndarray, saliency: np.ndarray, target: Target = None, seed: int = 0
+    model: keras.Model, image: np.ndarray, saliency: np.ndarray, target: int | str | None = None, seed: int = 0
 ) -> pd.DataFrame:
     """What the network says while a map's strongest pixels are deleted, or inserted, first.
 
@@ -51,17 +47,17 @@ def deletion_insertion(
         raise ValueError(f"saliency has shape {saliency.shape}; the picture has {whole.shape[:2]}.")
     ties = np.random.default_rng(seed).permutation(saliency.size)
     ranks = np.lexsort((ties, -saliency.ravel())).argsort().reshape(*saliency.shape, 1) / saliency.size
-    mean, blurred = whole.mean(axis=(0, 1)), gaussian(whole, max(whole.shape) / 16, channel_axis=-1)
+    mean, blurred = whole.mean(axis=(0, 1)), skimage.filters.gaussian(whole, max(whole.shape) / 16, channel_axis=-1)
     pairs = (mean, whole), (whole, blurred)
     pictures = [np.where(ranks < share, strong, weak) for strong, weak in pairs for share in shares]
     scores = question.scores(pictures, len(pictures))
-    heights = softmax(scores, axis=1) if question.has_head else scores / (scores[0] + 1e-8)
+    heights = scipy.special.softmax(scores, axis=1) if question.has_head else scores / (scores[0] + 1e-8)
     deletion, insertion = heights[:, question.number].reshape(2, -1)
     return pd.DataFrame({"deletion": deletion, "insertion": insertion}, index=pd.Index(shares, name="share"))
 
 
 def evaluate_saliency(
-    model: keras.Model, image: np.ndarray, methods: Sequence[str] = SIX, target: Target = None, **options: Any
+    model: keras.Model, image: np.ndarray, methods: Sequence[str] = SIX, target: Any = None, **options: Any
 ) -> pd.DataFrame:
     """Put saliency maps of one picture to two tests, beside a random map and an edge detector.
 
@@ -109,6 +105,7 @@ def evaluate_saliency(
             array.assign(random.permutation(array.numpy().ravel()).reshape(array.shape))
         for name, found in maps_of(copy).items():
             flat = np.ptp(found) * np.ptp(trained[name]) == 0  # and has no ranks
-            rows[name][f"Spearman {share:.0%}"] = 0 if flat else spearmanr(found, trained[name], axis=None).statistic
-            rows[name][f"SSIM {share:.0%}"] = structural_similarity(found, trained[name], data_range=1)
+            ranks = scipy.stats.spearmanr(found, trained[name], axis=None)
+            rows[name][f"Spearman {share:.0%}"] = 0 if flat else ranks.statistic
+            rows[name][f"SSIM {share:.0%}"] = skimage.metrics.structural_similarity(found, trained[name], data_range=1)
     return pd.DataFrame.from_dict(rows, orient="index", dtype=float)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -12,13 +11,14 @@ from unittest import mock
 import numpy as np
 
 from .backend import keras, tf
-from .errors import LayerNotFound, check_filter, check_real, check_whole
+from .errors import LayerNotFound, check_filter, check_whole
 from .images import load_image
 from .models import preprocess
 from .objectives import FEATURE_MAPS, LOGITS, class_number
 from .progress import progress_bar
 
 PIXELS = 2**17  # of the pictures that are computed together: 8 of 128 x 128; more cost memory and gain no time
+NOISE = 0.15  # standard deviation of SmoothGrad's noise, as a share of the picture's range
 PICTURE, SCORES = "the picture", "the scores"  # in place of a layer's name
 
 
@@ -36,8 +36,6 @@ class Question:
     target: int | str | None = None
     layer_name: str | None = None
     samples: int = 32
-    noise: float = 0.15
-    window: int | None = None
     seed: int = 0
     number = 0  # of the class or channel that is asked about
 
@@ -45,11 +43,8 @@ class Question:
         if self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}; it must be one of {', '.join(METHODS)}.")
         self.image = load_image(self.image)  # checks an array
-        shorter, longer = sorted(self.image.shape[:2])
-        self.window = min(shorter, -(-longer // 6)) if self.window is None else self.window
-        for name, least, most in (("samples", 1, 10_000), ("window", 1, shorter), ("seed", 0, 2**31 - 1)):
-            check_whole(name, getattr(self, name), least, most)
-        check_real("noise", self.noise)
+        check_whole("samples", self.samples, 1, 10_000)
+        check_whole("seed", self.seed, 0)
         self.has_head = len(self.model.output_shape) == LOGITS
         if self.target is None:
             self.number = int(self.scores([self.image], 1).argmax())
@@ -90,8 +85,7 @@ class Question:
                 values = self._values(images, guided)
                 score = values[SCORES][:, number]
             if layer_name not in values:
-                layers = [name for name in values if name not in (None, PICTURE, SCORES)]
-                raise LayerNotFound(layer_name, layers, self.model.name)
+                raise LayerNotFound(layer_name, filter(None, values), self.model.name)
             pair = values[layer_name], tape.gradient(score, values[layer_name], unconnected_gradients="zero")
             return [tf.cast(tensor, tf.float32) for tensor in pair]
 
@@ -107,7 +101,7 @@ class Question:
         Guided, a ReLU passes back only what is positive. A network of one size gets the pictures resized.
         """
         values, head, really_call = {PICTURE: images}, self.model, keras.Operation.__call__
-        while hasattr(head, "layers"):  # the last one may be a network
+        while self.has_head and hasattr(head, "layers"):  # the last one may be a network
             head = head.layers[-1]
 
         def call(layer: Any, *inputs: Any, **options: Any) -> Any:
@@ -118,16 +112,13 @@ class Question:
                 output = tf.custom_gradient(lambda maps: (tf.identity(maps), tf.nn.relu))(output)
             is_map = len(getattr(output, "shape", ())) == FEATURE_MAPS and output.shape[1] * output.shape[2] > 1
             if is_map and not hasattr(layer, "layers"):
-                values.update(dict.fromkeys([layer.name] if "Pool" in kind else [layer.name, None], output))
+                values.update({layer.name: output} if "Pool" in kind else {layer.name: output, None: output})
             return output
 
         sides = [own or given for own, given in zip(self.model.input_shape[1:3], images.shape[1:3], strict=True)]
         inputs = preprocess(self.model, tf.image.resize(images, sides, antialias=True))
-        linear = mock.patch.object(head, "activation", keras.activations.linear, create=True)
-        with (
-            mock.patch.object(keras.Operation, "__call__", call),
-            linear if self.has_head else contextlib.nullcontext(),
-        ):
+        without_softmax = mock.patch.object(head, "activation", keras.activations.linear, create=True)
+        with mock.patch.object(keras.Operation, "__call__", call), without_softmax:
             scores = self.model(inputs, training=False)
         return values | {SCORES: scores if self.has_head else tf.reduce_mean(values[None], axis=[1, 2])}
 
@@ -149,7 +140,8 @@ def saliency_map(
     - ``integrated_gradients``: absolute sum over the colours of the attributions (Sundararajan, Taly and Yan 2017).
     - ``grad_cam``: ReLU of the sum of a layer's maps, each times its mean gradient (Selvaraju et al. 2017).
     - ``layer_cam``: sum of a layer's maps, each unit times its own positive gradient (Jiang et al. 2021).
-    - ``occlusion``: how far the score falls when a grey square covers the pixel (Zeiler and Fergus 2013).
+    - ``occlusion``: how far the score falls when a grey square, a sixth of the longer side, covers the pixel (Zeiler
+      and Fergus 2013).
     - ``averaged_activations``: mean of a layer's maps; asks for no class.
     - ``first_component``: first principal component of a layer's maps, with the mean's sign; asks for no class.
 
@@ -173,10 +165,6 @@ def saliency_map(
         last that no pooling made.
     samples
         How many noisy copies ``smoothgrad`` makes, and how many steps ``integrated_gradients``.
-    noise
-        Standard deviation of ``smoothgrad``'s noise, as a share of the picture's range.
-    window
-        Side of the grey square in pixels, moved by half its side; by default a sixth of the picture's longer side.
     seed
         Of the noise. The same seed gives the same map.
 
@@ -232,8 +220,7 @@ def _attributions(question: Question) -> np.ndarray:
 
 def _smoothgrad(question: Question) -> np.ndarray:
     random, image = np.random.default_rng(question.seed), question.image
-    deviation = question.noise * np.ptp(image)
-    noisy = (image + random.normal(0, deviation, image.shape) for _ in range(question.samples))
+    noisy = (image + random.normal(0, NOISE * np.ptp(image), image.shape) for _ in range(question.samples))
     return _strongest(question.mean_gradient(noisy))
 
 
@@ -252,9 +239,9 @@ def _layer_cam(question: Question) -> np.ndarray:
 
 
 def _occlusion(question: Question) -> np.ndarray:
-    image, side, bands = question.image, question.window, []
+    image, bands, side = question.image, [], -(-max(question.image.shape) // 6)
     for length in image.shape[:2]:
-        starts = np.unique(np.minimum(range(0, length, max(1, side // 2)), length - side))
+        starts = np.unique(np.clip(range(0, length, -(-side // 2)), 0, max(0, length - side)))
         bands.append([(start <= np.arange(length)) & (np.arange(length) < start + side) for start in starts])
     squares = np.array([np.outer(rows, columns) for rows in bands[0] for columns in bands[1]])
     pictures = (np.where(square[..., None], 0.5, image) for square in [0 * squares[0], *squares])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import skimage
-from scipy.cluster.vq import kmeans2
-from scipy.spatial.distance import cdist
-from skimage.filters import gaussian, threshold_otsu
+from skimage.filters import gaussian
 
 from .backend import keras, tf
 from .errors import check_whole
@@ -41,7 +40,7 @@ def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
         raise ValueError(f"saliency has shape {saliency.shape}; the picture has {image.shape[:2]}.")
     if np.ptp(saliency) == 0:
         return np.zeros(saliency.shape, bool)
-    strong = saliency > threshold_otsu(saliency)
+    strong = saliency > skimage.filters.threshold_otsu(saliency)
     low, high = (np.median(saliency[part]) for part in (~strong, strong))
     seeds = np.select([saliency >= high, saliency <= low], [1, 2])
     smooth = gaussian(skimage.color.rgb2lab(image), 1, channel_axis=-1)
@@ -80,8 +79,8 @@ def segment(
     check_whole("regions", regions, 2, len(units))
     directions = units / np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-8)
     regions = min(regions, len(np.unique(directions.round(6), axis=0)))
-    centres, _ = kmeans2(directions, regions, iter=50, minit="++", rng=seed)
-    distances = cdist(directions, centres).reshape(*maps.shape[:2], regions)
+    centres, _ = scipy.cluster.vq.kmeans2(directions, regions, iter=50, minit="++", rng=seed)
+    distances = scipy.spatial.distance.cdist(directions, centres).reshape(*maps.shape[:2], regions)
     found = tf.image.resize(distances, image.shape[:2]).numpy().argmin(axis=-1)
     order = np.argsort(-np.bincount(found.ravel(), minlength=regions), kind="stable")
     return np.argsort(order)[found]
@@ -104,18 +103,17 @@ def draw_outline(image: np.ndarray, regions: np.ndarray, colour: tuple = (1, 0.9
     return skimage.segmentation.mark_boundaries(image, regions.astype(int), colour, mode="thick").astype(np.float32)
 
 
-def cartoon(image: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+def cartoon(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Flat colours with dark outlines, float32, where the mask is True: the object's, or ``~mask``."""
     patches = skimage.segmentation.slic(image, 250, compactness=12, channel_axis=-1)
     flat = skimage.color.label2rgb(patches, image, kind="avg", bg_label=-1)
     lines = skimage.feature.canny(gaussian(skimage.color.rgb2gray(image), 1), 1.5)
     drawn = np.where(lines[..., None], 0.1, flat)
-    return np.where(True if mask is None else mask[..., None], drawn, image).astype(np.float32)
+    return np.where(mask[..., None], drawn, image).astype(np.float32)
 
 
-def blur(image: np.ndarray, mask: np.ndarray | None = None, radius: float = 5.0) -> np.ndarray:
+def blur(image: np.ndarray, mask: np.ndarray, radius: float = 5.0) -> np.ndarray:
     """Blurred, float32, where the mask is True, and only with the colours there: nothing glows past its edge."""
-    where = np.ones(image.shape[:2]) if mask is None else mask.astype(float)
-    colours = gaussian(image * where[..., None], radius, channel_axis=-1)
-    spread = np.maximum(gaussian(where, radius), 1e-6)
-    return np.where(where[..., None] > 0, colours / spread[..., None], image).astype(np.float32)
+    inside = mask[..., None].astype(float)
+    colours, weights = (gaussian(layer, radius, channel_axis=-1) for layer in (image * inside, inside))
+    return np.where(mask[..., None], colours / np.maximum(weights, 1e-6), image).astype(np.float32)

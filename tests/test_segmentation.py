@@ -68,6 +68,12 @@ def test_the_same_seed_gives_the_same_regions() -> None:
     assert one.shape == (96, 96) and (np.diff(sizes) <= 0).all() and len(sizes) == 4
 
 
+def test_a_plain_picture_is_one_region() -> None:
+    network, image, known = quarters()
+    assert not segment(network, np.full_like(image, 0.5), 4).any()
+    assert set(np.unique(segment(network, image, 7))) == set(np.unique(known)), "no more regions than colours"
+
+
 @pytest.mark.parametrize("regions", [1, 0, -3, 2.5, True, "two", 10**6])
 def test_bad_numbers_of_regions_are_named(regions: object) -> None:
     network, image, _ = quarters()
@@ -89,7 +95,7 @@ def test_effects_leave_the_rest_as_it_is() -> None:
             np.testing.assert_array_equal(made[~mask], image[~mask])
             assert np.abs(made[mask] - image[mask]).mean() > 0.01
             assert made.dtype == np.float32 and made.min() >= 0 and made.max() <= 1
-        assert np.abs(effect(image) - image).mean() > 0.01
+        assert np.abs(effect(image, np.ones_like(known)) - image).mean() > 0.01
 
 
 def test_a_blurred_background_takes_no_colour_from_the_object() -> None:
@@ -98,12 +104,16 @@ def test_a_blurred_background_takes_no_colour_from_the_object() -> None:
     known[10:30, 10:30] = True
     image[known], image[~known] = (1, 0, 0), (0, 0.5, 1)
     np.testing.assert_allclose(blur(image, ~known), image, atol=1e-5)
-    assert blur(image)[9, 20, 0] > 0.3, "without a mask the colours run"
+    assert blur(image, np.ones_like(known))[9, 20, 0] > 0.3, "where both are blurred the colours run"
 
 
 def test_a_cartoon_has_few_colours() -> None:
     image, _, _ = scene()
-    assert len(np.unique(cartoon(image).reshape(-1, 3), axis=0)) < 300 < len(np.unique(image.reshape(-1, 3), axis=0))
+    assert (
+        len(np.unique(cartoon(image, image[..., 0] >= 0).reshape(-1, 3), axis=0))
+        < 300
+        < len(np.unique(image.reshape(-1, 3), axis=0))
+    )
 
 
 def test_the_outline_lies_on_the_edge() -> None:

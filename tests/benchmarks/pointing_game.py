@@ -9,7 +9,8 @@ and a box in pixels of the file, right and bottom excluded. An object that is th
 
 Of Tiny ImageNet, without boxes, four pictures of different classes are laid out two by two, and each map must point at
 the one whose class it is asked for (the grid pointing game: Boehle, Fritz and Schiele, "Convolutional Dynamic Alignment
-Networks for Interpretable Classifications", 2021). Only pictures that the network names rightly are used. A map that asks for no class can only guess there.
+Networks for Interpretable Classifications", 2021). Only pictures that the network names rightly are used. A
+map that asks for no class can only guess there.
 """
 
 from __future__ import annotations

@@ -20,8 +20,9 @@ import pandas as pd
 
 import helpers
 from helpers import keras, tf
+from helpers.saliency import NOISE
 
-SIZE, SAMPLES, NOISE = 64, 16, 0.2
+SIZE, SAMPLES = 64, 16
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
@@ -37,7 +38,7 @@ def compare(model: keras.Model, from_rgb: keras.Model, photo: np.ndarray) -> dic
 
     score = CategoricalScore([int(model(helpers.preprocess(model, photo)).numpy().argmax())])
     theirs, ours = Saliency(from_rgb), lambda method: helpers.saliency_map(model, photo, method, **options)
-    options = {"samples": SAMPLES, "noise": NOISE, "seed": 0}
+    options = {"samples": SAMPLES, "seed": 0}
     random = np.random.default_rng(0)
     noise = np.stack([random.normal(0, NOISE * np.ptp(photo), photo.shape) for _ in range(SAMPLES)])[:, None]
     with mock.patch("numpy.random.normal", lambda *_: noise):
