@@ -105,7 +105,7 @@ def evaluate_saliency(
             array.assign(random.permutation(array.numpy().ravel()).reshape(array.shape))
         for name, found in maps_of(copy).items():
             flat = np.ptp(found) * np.ptp(trained[name]) == 0  # and has no ranks
-            ranks = scipy.stats.spearmanr(found, trained[name], axis=None)
-            rows[name][f"Spearman {share:.0%}"] = 0 if flat else ranks.statistic
+            likeness = 0 if flat else scipy.stats.spearmanr(found, trained[name], axis=None).statistic
+            rows[name][f"Spearman {share:.0%}"] = likeness
             rows[name][f"SSIM {share:.0%}"] = skimage.metrics.structural_similarity(found, trained[name], data_range=1)
     return pd.DataFrame.from_dict(rows, orient="index", dtype=float)

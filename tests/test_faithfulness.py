@@ -71,6 +71,14 @@ def test_the_table_finds_the_edge_detector_and_the_random_map_out() -> None:
     assert table.equals(again)
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_empty_map_is_like_no_other() -> None:
+    network, image = small(size=8), picture(8, 8)
+    network.get_layer("second").bias.assign(np.full(6, -1e6))  # a dead layer
+    table = evaluate_saliency(network, image, ("grad_cam",), 1)
+    assert (table.loc["grad_cam"].filter(like="Spearman") == 0).all() and np.isfinite(table.to_numpy()).all()
+
+
 def test_randomisation_begins_at_the_output() -> None:
     """A quarter of six arrays: the head alone changes, and a map that asks for no class cannot notice."""
     network, image = small(size=8), picture(8, 8)
