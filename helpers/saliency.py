@@ -146,8 +146,8 @@ def saliency_map(
     - ``first_component``: first principal component of a layer's maps, with the mean's sign; asks for no class.
 
     The network's preprocessing lies inside the gradient. A network that takes one size only gets the picture resized.
-    Maps of a layer are enlarged linearly, each unit in the middle of its square. The maps equal those of tf-keras-vis,
-    whose SmoothGrad averages absolute gradients by default, and which lays the corner units into the picture's corners.
+    Maps of a layer are enlarged linearly, each unit in the middle of its square. The maps equal those of tf-keras-vis
+    but for two choices: its SmoothGrad averages absolute gradients, and it lays the corner units into the corners.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def saliency_map(
     image
         float32 ``(height, width, 3)``, RGB in [0, 1].
     method
-        A name from the table.
+        A name from the list.
     target
         A class by number or label; its score is taken before the softmax. By default the class with the highest score.
         For a network without a head the number of a channel of its last feature maps, by default the strongest.

@@ -95,8 +95,9 @@ def test_grad_cam_with_numbers_that_can_be_added_up_in_the_head() -> None:
     np.testing.assert_allclose(saliency_map(network, image, "layer_cam", 0), [[1, 0.5], [0.5, 0]], atol=1e-6)
 
 
-def test_the_first_component_is_that_of_a_singular_value_decomposition() -> None:
-    network, image = small(), picture(seed=5)
+@pytest.mark.parametrize("seed", range(6))
+def test_the_first_component_is_that_of_a_singular_value_decomposition(seed: int) -> None:
+    network, image = small(), picture(seed=seed)
     maps = by_hand(network, image, 0)["maps"].reshape(16, -1)
     scores = np.linalg.svd(maps - maps.mean(axis=0))
     component = (scores[0][:, 0] * scores[1][0]).reshape(4, 4)
@@ -240,6 +241,16 @@ def test_a_layer_inside_a_network_has_a_name() -> None:
 def test_a_network_of_one_size_takes_any_picture_and_the_map_has_its_size(method: str) -> None:
     made = saliency_map(small(), picture(10, 7), method, samples=2)
     assert made.shape == (10, 7) and made.min() == 0 and made.max() == 1 and made.dtype == np.float32
+
+
+def test_a_smaller_picture_is_the_mean_of_the_larger_one() -> None:
+    """Half of the columns are white, and they are those that a resizing without a mean would hit."""
+    inputs = keras.Input((4, 4, 3))
+    network = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    network.layers[-1].kernel.assign([[1.0], [0.0], [0.0]])
+    image = np.zeros((16, 16, 3), np.float32)
+    image[:, 1::4] = image[:, 2::4] = 1
+    assert saliency.Question(network, image).scores([image], 1) == pytest.approx(0.5, abs=0.05)
 
 
 def test_resizing_lies_inside_the_gradient() -> None:

@@ -154,8 +154,8 @@ helpers.show(helpers.plot_images(tiles, columns=3), caption)
 
 # %% [markdown]
 # ## Where is the object, when nobody names a class?
-# Many filters of a deep layer are silent on sky and table, and loud on things. So the plain *mean* of a layer's maps
-# already points at the object; so does their first principal component, the one direction along which the units differ
+# Many filters of a deep layer are quieter on sky and table than on things. So the plain *mean* of a layer's maps often
+# points at the object; so does their first principal component, the one direction along which the units differ
 # most. No class, no gradient, one line by hand:
 
 # %%
@@ -223,8 +223,8 @@ for name in helpers.sample_names():
     regions = helpers.segment(model, photo, 3, "block4_conv3", seed=SEED)
     tiles[name] = helpers.draw_outline(photo, regions)
 caption = (
-    "Three regions in each photo, found by clustering the vectors of block4_conv3: nobody told the network what a "
-    "flower or a sky is. Where do the regions follow things?"
+    "Three regions in each photo, found by clustering the vectors of block4_conv3: nobody marked a flower or a sky "
+    "for the network. Which regions follow things, and which follow nothing?"
 )
 helpers.show(helpers.plot_images(tiles, columns=3), caption)
 
@@ -263,7 +263,8 @@ helpers.show(figure, caption)
 
 # %% [markdown]
 # `evaluate_saliency` puts six methods to both tests. The area under the deletion curve should be small, that under the
-# insertion curve large; the likeness to the map of a randomised network should be near 0.
+# insertion curve large. The network's arrays of weights are shuffled in four steps; the likeness to the map of such a
+# network should be near 0.
 
 # %%
 table = helpers.evaluate_saliency(model, helpers.load_image(PHOTO, 64), seed=SEED, samples=16)
@@ -273,12 +274,12 @@ left.set_xlabel("area under the curve")
 left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 for (name, row), marker in zip(table.filter(like="SSIM").iterrows(), "osv^D*x+", strict=True):
     right.plot([25, 50, 75, 100], row, marker=marker, label=name)
-right.set(xlabel="share of the weights that are shuffled, %", ylabel="likeness to the true map (SSIM)")
+right.set(xlabel="share of the arrays that are shuffled, %", ylabel="likeness to the true map (SSIM)")
 right.set(xticks=[25, 50, 75, 100], ylim=(-0.1, 1.1))
 figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
 caption = (
-    "Left: areas under the deletion and insertion curves. Right: how alike each map stays while the weights are "
-    "shuffled. The edge detector stays at 1, as it must; which method stays nearest to it?"
+    "Left: areas under the deletion and insertion curves. Right: how alike each map stays while more and "
+    "more arrays of weights are shuffled. The edge detector stays at 1, as it must; which method stays nearest to it?"
 )
 helpers.show(figure, caption)
 
@@ -293,18 +294,18 @@ print("Most like its map of a shuffled network:", likeness.index[-1])
 print("Nothing left of its map in a shuffled network:", ", ".join(table.index[empty]) or "none")
 
 # %% [markdown]
-# Say it plainly, for this network:
+# Say it plainly, for this network and this photo:
 #
 # - **Guided backpropagation fails.** It does well at the first test, yet its map outlives the network: with a quarter
-#   of the weights shuffled it has hardly changed. It follows the photo's edges. Adebayo et al. saw the same in large
+#   of the arrays shuffled it has hardly changed. It draws the photo's edges. Adebayo et al. saw the same in other
 #   networks, and Nie et al. (2018) proved why: it partly rebuilds the picture.
-# - **The plain gradient fails the first test** where it is no better than a random map: it depends on the weights, but
-#   it is too noisy to say which pixels matter. SmoothGrad, its average, does better.
+# - **The plain gradient fails** the first test: it depends on the weights, but it is so noisy that it says no more than a
+#   random map. SmoothGrad, the mean of many gradients, does better.
 # - **Gradient x input and integrated gradients** are multiplied by the photo, so part of the photo stays in their maps
 #   whatever the weights are.
-# - **Grad-CAM and LayerCAM pass.** In a shuffled network nothing speaks for the class any more, and Grad-CAM's map is
-#   empty. But 4 x 4 numbers are coarse.
-# - **An edge detector, which never saw the network, can beat a true map at the first test.** One test is not enough.
+# - **Grad-CAM and LayerCAM pass**: they do well at the first test, and their maps go when the weights go. Grad-CAM's is
+#   even empty, since nothing speaks for the class any more. But few and large units make a coarse map.
+# - **An edge detector, which never saw the network, beats the plain gradient at insertion.** One test is not enough.
 #
 # And one photo proves nothing: change `PHOTO` and look which of the printed lines hold.
 
