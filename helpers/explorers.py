@@ -249,7 +249,7 @@ def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Ex
     """
     photo = sample_image("cat") if image is None else image
     question = Question(model, photo)
-    strongest = np.argsort(-question.scores([photo], 1)[0])[:5]
+    strongest = np.argsort(-question.scores(question.image[None])[0])[:5]
     names = class_labels(model) if question.has_head else [f"channel {number}" for number in range(strongest.max() + 1)]
 
     def draw(layer: str, answer: int, method: str) -> tuple[np.ndarray, str]:

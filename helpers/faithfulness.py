@@ -50,7 +50,7 @@ def deletion_insertion(
     mean, blurred = whole.mean(axis=(0, 1)), skimage.filters.gaussian(whole, max(whole.shape) / 16, channel_axis=-1)
     pairs = (mean, whole), (whole, blurred)
     pictures = [np.where(ranks < share, strong, weak) for strong, weak in pairs for share in shares]
-    scores = question.scores(pictures, len(pictures))
+    scores = question.scores(np.stack(pictures))
     heights = scipy.special.softmax(scores, axis=1) if question.has_head else scores / (scores[0] + 1e-8)
     deletion, insertion = heights[:, question.number].reshape(2, -1)
     return pd.DataFrame({"deletion": deletion, "insertion": insertion}, index=pd.Index(shares, name="share"))

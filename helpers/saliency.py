@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -43,38 +42,36 @@ class Question:
         if self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}; it must be one of {', '.join(METHODS)}.")
         self.image = load_image(self.image)  # checks an array
-        check_whole("samples", self.samples, 1, 10_000)
+        check_whole("samples", self.samples, 1, 1000)
         check_whole("seed", self.seed, 0)
         self.has_head = len(self.model.output_shape) == LOGITS
         if self.target is None:
-            self.number = int(self.scores([self.image], 1).argmax())
+            self.number = int(self.scores(self.image[None]).argmax())
         elif self.has_head:
             self.number = class_number(self.model, self.target)
         else:
             check_filter(self.target, self.model.output_shape[-1], self.model.name)
             self.number = int(self.target)
 
-    def scores(self, pictures: Iterable[np.ndarray], count: int) -> np.ndarray:
-        """All scores of so many pictures, before the softmax: float32 ``(count, classes or channels)``."""
-        return np.concatenate([scores for scores, _ in self._look(pictures, count, SCORES)])
+    def scores(self, pictures: np.ndarray) -> np.ndarray:
+        """All scores of pictures ``(n, h, w, 3)``, before the softmax: float32 ``(n, classes or channels)``."""
+        return np.concatenate([scores for scores, _ in self._look(pictures, SCORES)])
 
-    def mean_gradient(self, pictures: Iterable[np.ndarray]) -> np.ndarray:
-        """The mean of the gradients for as many pictures as ``samples`` says."""
-        return sum(gradients.sum(axis=0) for _, gradients in self._look(pictures, self.samples)) / self.samples
+    def mean_gradient(self, pictures: np.ndarray) -> np.ndarray:
+        """The mean of the score's gradients with respect to pictures ``(n, h, w, 3)``, float32 ``(h, w, 3)``."""
+        return sum(gradients.sum(axis=0) for _, gradients in self._look(pictures)) / len(pictures)
 
     def gradient(self, layer_name: str | None = PICTURE, guided: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """The picture or a layer's maps, and the score's gradient with respect to them, ``(h, w, channels)`` each."""
-        [(values, gradients)] = self._look([self.image], 1, layer_name, guided)
+        [(values, gradients)] = self._look(self.image[None], layer_name, guided)
         return values[0], gradients[0]
 
-    def _look(self, pictures: Iterable, count: int, layer_name: str | None = PICTURE, guided: bool = False) -> Iterator:
+    def _look(self, pictures: np.ndarray, layer_name: str | None = PICTURE, guided: bool = False) -> Iterator[list]:
         """In batches of bounded size: pictures, maps or scores, and the gradient of each picture's score to them."""
-        compiled, size = self._compiled(layer_name, guided), max(1, PIXELS // self.image[..., 0].size)
-        pictures, number = iter(pictures), tf.constant(self.number)
-        with progress_bar(total=count, desc=self.method, unit="picture") as bar:
-            while batch := list(islice(pictures, size)):
-                yield [tensor.numpy() for tensor in compiled(tf.constant(np.stack(batch), tf.float32), number)]
-                bar.update(len(batch))
+        compiled, number = self._compiled(layer_name, guided), tf.constant(self.number)
+        batches = np.array_split(pictures, min(len(pictures), -(-pictures[..., 0].size // PIXELS)))
+        for batch in progress_bar(iterable=batches, desc=self.method, unit="batch"):
+            yield [tensor.numpy() for tensor in compiled(tf.constant(batch, tf.float32), number)]
 
     def _compiled(self, layer_name: str | None, guided: bool) -> Callable[[Any, Any], list]:
         """One graph for each question and size of pictures, whatever their number and the class."""
@@ -208,20 +205,20 @@ def integrated_gradients(
         How far their sum is from the difference of the two scores, as a share of it: 0 is complete.
     """
     question = Question(model, image, "integrated_gradients", target, samples=steps)
-    attributions, pictures = _attributions(question), [0 * question.image, question.image]
-    black, whole = question.scores(pictures, 2)[:, question.number].astype(float)
+    attributions, pictures = _attributions(question), np.stack([0 * question.image, question.image])
+    black, whole = question.scores(pictures)[:, question.number].astype(float)
     return attributions, float(abs(attributions.sum(dtype=float) / (whole - black or 1e-9) - 1))
 
 
 def _attributions(question: Question) -> np.ndarray:
-    steps = (np.arange(question.samples) + 0.5) / question.samples
-    return question.image * question.mean_gradient(question.image * step for step in steps)
+    steps = (np.arange(question.samples) + 0.5).reshape(-1, 1, 1, 1) / question.samples
+    return question.image * question.mean_gradient(steps * question.image)
 
 
 def _smoothgrad(question: Question) -> np.ndarray:
     random, image = np.random.default_rng(question.seed), question.image
-    noisy = (image + random.normal(0, NOISE * np.ptp(image), image.shape) for _ in range(question.samples))
-    return _strongest(question.mean_gradient(noisy))
+    noise = random.normal(0, NOISE * np.ptp(image), (question.samples, *image.shape))
+    return _strongest(question.mean_gradient(image + noise))
 
 
 def _strongest(gradient: np.ndarray) -> np.ndarray:
@@ -244,9 +241,8 @@ def _occlusion(question: Question) -> np.ndarray:
         starts = np.unique(np.clip(range(0, length, -(-side // 2)), 0, max(0, length - side)))
         bands.append([(start <= np.arange(length)) & (np.arange(length) < start + side) for start in starts])
     squares = np.array([np.outer(rows, columns) for rows in bands[0] for columns in bands[1]])
-    pictures = (np.where(square[..., None], 0.5, image) for square in [0 * squares[0], *squares])
-    scores = question.scores(pictures, len(squares) + 1)[:, question.number]
-    return np.maximum(np.tensordot(scores[0] - scores[1:], squares, 1) / squares.sum(axis=0), 0)
+    whole, *hidden = question.scores(np.stack([image, *np.where(squares[..., None], 0.5, image)]))[:, question.number]
+    return np.maximum(np.tensordot(whole - hidden, squares, 1) / squares.sum(axis=0), 0)
 
 
 def _first_component(question: Question) -> np.ndarray:

@@ -299,8 +299,8 @@ print("Nothing left of its map in a shuffled network:", ", ".join(table.index[em
 # - **Guided backpropagation fails.** It does well at the first test, yet its map outlives the network: with a quarter
 #   of the arrays shuffled it has hardly changed. It draws the photo's edges. Adebayo et al. saw the same in other
 #   networks, and Nie et al. (2018) proved why: it partly rebuilds the picture.
-# - **The plain gradient fails** the first test: it depends on the weights, but it is so noisy that it says no more than a
-#   random map. SmoothGrad, the mean of many gradients, does better.
+# - **The plain gradient fails** the first test: it depends on the weights, but it is so noisy that it says no more than
+#   a random map. SmoothGrad, the mean of many gradients, does better.
 # - **Gradient x input and integrated gradients** are multiplied by the photo, so part of the photo stays in their maps
 #   whatever the weights are.
 # - **Grad-CAM and LayerCAM pass**: they do well at the first test, and their maps go when the weights go. Grad-CAM's is
