@@ -71,6 +71,17 @@ def test_the_table_finds_the_edge_detector_and_the_random_map_out() -> None:
     assert table.equals(again)
 
 
+@pytest.mark.parametrize("target", [None, 2, "dog"])
+def test_every_network_is_asked_for_the_same_class(monkeypatch: pytest.MonkeyPatch, target: int | str | None) -> None:
+    network, image, asked, really_map = small(size=8), picture(8, 8), [], helpers.saliency_map
+    monkeypatch.setattr(
+        "helpers.faithfulness.saliency_map", lambda *args, **options: asked.append(args[3]) or really_map(*args)
+    )
+    evaluate_saliency(network, image, ("gradient", "grad_cam"), target)
+    wanted = {None: int(network(helpers.preprocess(network, image)).numpy().argmax()), 2: 2, "dog": 1}[target]
+    assert asked == [wanted] * 10, "two methods, the network and four copies"
+
+
 @pytest.mark.filterwarnings("error")
 def test_an_empty_map_is_like_no_other() -> None:
     network, image = small(size=8), picture(8, 8)
