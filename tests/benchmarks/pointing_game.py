@@ -94,14 +94,12 @@ def main() -> None:
         return
     model = helpers.load_model("mini_vgg16", include_top=True)
     if arguments.source.is_dir() and (arguments.source / "boxes.csv").is_file():
-        pictures = from_folder(arguments.source, arguments.pictures)
+        pictures = list(from_folder(arguments.source, arguments.pictures))
     else:
-        pictures = grids(arguments.source, model, arguments.pictures)
+        pictures = list(grids(arguments.source, model, arguments.pictures))
     rows, random = [], np.random.default_rng(0)
-    with progress_bar(total=arguments.pictures, desc="pointing game", unit="picture") as bar:
-        for image, label, boxes in pictures:
-            rows.append(hits(model, image, label, boxes, arguments.methods, random))
-            bar.update()
+    for image, label, boxes in progress_bar(iterable=pictures, desc="pointing game", unit="picture"):
+        rows.append(hits(model, image, label, boxes, arguments.methods, random))
     print(f"{len(rows)} pictures; share of those in which the strongest pixel lies on the object:")
     for name in [*arguments.methods, *CONTROLS]:
         print(f"{name:24} {np.mean([row[name] for row in rows]):6.1%}")
