@@ -261,6 +261,6 @@ def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Ex
         return _side_by_side(photo, overlay(photo, found)), caption
 
     layers = dict.fromkeys(_channels(model), len(strongest))
-    fast = ["grad_cam", "layer_cam", "averaged_activations", "first_component", "gradient", "guided_backpropagation"]
+    fast = [*OF_A_LAYER, "gradient", "guided_backpropagation"]
     method = widgets.Dropdown(options=fast, description="method", layout=WIDE)
     return Explorer("Saliency explorer", layers, draw, list(layers)[-1], "answer", {"method": method})

@@ -121,11 +121,7 @@ class Question:
 
 
 def saliency_map(
-    model: keras.Model,
-    image: np.ndarray,
-    method: str = "grad_cam",
-    target: int | str | None = None,
-    **options: Any,
+    model: keras.Model, image: np.ndarray, method: str = "grad_cam", target: int | str | None = None, **options: Any
 ) -> np.ndarray:
     """How much each pixel counts for one of the network's scores, by one of ten methods.
 
