@@ -15,6 +15,9 @@ from .errors import WeightsUnavailable as WeightsUnavailable
 from .explorers import feature_map_explorer as feature_map_explorer
 from .explorers import filter_explorer as filter_explorer
 from .explorers import kernel_explorer as kernel_explorer
+from .explorers import saliency_explorer as saliency_explorer
+from .faithfulness import deletion_insertion as deletion_insertion
+from .faithfulness import evaluate_saliency as evaluate_saliency
 from .filter_plots import animation as animation
 from .filter_plots import plot_filters as plot_filters
 from .filter_plots import plot_quality as plot_quality
@@ -45,3 +48,11 @@ from .plotting import show as show
 from .quality import quality_cards as quality_cards
 from .recipes import RECIPES as RECIPES
 from .recipes import Recipe as Recipe
+from .saliency import integrated_gradients as integrated_gradients
+from .saliency import saliency_map as saliency_map
+from .segmentation import blur as blur
+from .segmentation import cartoon as cartoon
+from .segmentation import draw_outline as draw_outline
+from .segmentation import overlay as overlay
+from .segmentation import saliency_mask as saliency_mask
+from .segmentation import segment as segment

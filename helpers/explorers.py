@@ -21,7 +21,10 @@ from .gallery import STEPS, stored_pictures
 from .images import sample_image, to_pil
 from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers, find_layer
+from .objectives import class_labels
 from .plotting import MAP_COLOURS, SIGNED_COLOURS, block_means, normalize, signed, tile, to_png
+from .saliency import OF_A_LAYER, Question, saliency_map
+from .segmentation import overlay
 
 HEIGHT = 320  # pixels of the picture
 FRAME = (1.0, 0.0, 1.0)  # magenta does not occur in viridis
@@ -229,3 +232,35 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
     layers = _channels(model)
     steps = widgets.IntSlider(STEPS, 1, 256, description="steps", layout=WIDE, continuous_update=False)
     return Explorer("Filter explorer", layers, draw, list(layers)[len(layers) // 2], "filter", {"steps": steps})
+
+
+def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
+    """Controls for layer, answer and method: the photo, and over it the map of what counts for that answer.
+
+    The answers are the network's five strongest classes, or without a head its five strongest channels. A layer matters
+    to the methods that use its maps.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`.
+    image
+        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
+    """
+    photo = sample_image("cat") if image is None else image
+    question = Question(model, photo)
+    strongest = np.argsort(-question.scores(question.image[None])[0])[:5]
+    names = class_labels(model) if question.has_head else [f"channel {number}" for number in range(strongest.max() + 1)]
+
+    def draw(layer: str, answer: int, method: str) -> tuple[np.ndarray, str]:
+        found = saliency_map(model, photo, method, strongest[answer], layer_name=layer)
+        where = layer if method in OF_A_LAYER else "every layer"
+        caption = (
+            f"<b>{method} through {where} for {names[strongest[answer]]}</b>: from dark (nothing) to yellow (most)."
+        )
+        return _side_by_side(photo, overlay(photo, found)), caption
+
+    layers = dict.fromkeys(_channels(model), len(strongest))
+    fast = [*OF_A_LAYER, "gradient", "guided_backpropagation"]
+    method = widgets.Dropdown(options=fast, description="method", layout=WIDE)
+    return Explorer("Saliency explorer", layers, draw, list(layers)[-1], "answer", {"method": method})

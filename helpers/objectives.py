@@ -124,13 +124,19 @@ def check_places(model: keras.Model, objective: Objective, side: int) -> None:
                 raise ValueError(f"place is {term.place}; {term.layer_name} gives {units}.")
 
 
+def class_labels(model: keras.Model) -> list[str]:
+    """The names of a network's classes; their numbers where it brings no names."""
+    network = getattr(model, "network", None)
+    return network.labels() if network else [str(number) for number in range(model.output_shape[-1])]
+
+
 def class_number(model: keras.Model, target: Any) -> int:
     """The number of a class of the network's head, given by number or by label; ValueError if there is none."""
-    if len(model.output_shape) != LOGITS or getattr(model, "network", None) is None:
+    if len(model.output_shape) != LOGITS:
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
     count = model.output_shape[-1]
     if isinstance(target, str):
-        labels = model.network.labels()
+        labels = class_labels(model)
         if target not in labels:
             near = difflib.get_close_matches(target, labels, n=3) or labels[:3]
             raise ValueError(f"{model.name} has no class {target!r}. It has {count}, such as {', '.join(near)}.")

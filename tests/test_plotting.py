@@ -142,6 +142,37 @@ def test_explorer_stays_readable_without_a_kernel() -> None:
     assert "application/vnd.jupyter.widget-view+json" in data and len(metadata["image/png"]["alt"]) >= 40
 
 
+def test_saliency_explorer_follows_its_controls() -> None:
+    model, photo = helpers.load_model("mini_vgg16", include_top=True), helpers.sample_image("coffee", 64)
+    explorer = helpers.saliency_explorer(model, photo)
+    answers = list(helpers.predict(model, photo)["class"])
+    first = explorer.picture.value
+    assert explorer.layer.value == "block5_conv3" and explorer.channel.max == len(answers) - 1 == 4
+    assert f"grad_cam through block5_conv3 for {answers[0]}" in explorer.caption.value
+    explorer.channel.value = 3
+    explorer.layer.value = "block4_conv3"
+    assert (
+        f"grad_cam through block4_conv3 for {answers[3]}" in explorer.caption.value and explorer.picture.value != first
+    )
+    wanted = helpers.saliency_map(model, photo, "grad_cam", answers[3], layer_name="block4_conv3")
+    drawn = np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"), float)[:, -320:] / 255
+    small = drawn.reshape(64, 5, 64, 5, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(small, helpers.overlay(photo, wanted), atol=0.01)
+    explorer.extras["method"].value = "gradient"
+    assert f"gradient through every layer for {answers[3]}" in explorer.caption.value
+    for method in explorer.extras["method"].options:
+        explorer.extras["method"].value = method
+        assert method in explorer.caption.value
+
+
+def test_saliency_explorer_of_a_network_without_a_head_asks_for_channels() -> None:
+    model, photo = helpers.load_model("mini_vgg16"), helpers.sample_image("coffee", 64)
+    explorer = helpers.saliency_explorer(model, photo)
+    strongest = helpers.feature_maps(model, photo, "block5_conv3")["block5_conv3"].mean(axis=(0, 1)).argsort()[::-1]
+    explorer.channel.value = 1
+    assert f"for channel {strongest[1]}<" in explorer.caption.value
+
+
 def test_filter_explorer_draws_what_the_sliders_say() -> None:
     model = helpers.load_model("mini_vgg16")
     explorer = helpers.filter_explorer(model, size=32)

@@ -1,0 +1,130 @@
+"""Masks and regions on pictures whose objects are known, and what is done with a mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage
+
+import helpers
+from helpers import blur, cartoon, draw_outline, keras, saliency_mask, segment
+
+
+def scene(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A noisy picture with an ellipse, the ellipse, and a round blob that points at it, but not at its centre."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:96, :128]
+    known = ((rows - 45) / 25) ** 2 + ((columns - 70) / 40) ** 2 < 1
+    image = np.where(known[..., None], [0.8, 0.4, 0.2], [0.2, 0.4, 0.5]) + random.normal(0, 0.04, (96, 128, 3))
+    blob = np.exp(-((rows - 42) ** 2 + (columns - 64) ** 2) / 2 / 20**2)
+    return image.clip(0, 1).astype(np.float32), known, blob.astype(np.float32)
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return (one & other).sum() / (one | other).sum()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_mask_finds_a_known_object_along_the_pictures_edges(seed: int) -> None:
+    image, known, blob = scene(seed)
+    mask = saliency_mask(image, blob)
+    assert mask.dtype == bool and mask.shape == known.shape
+    without_edges = saliency_mask(np.full_like(image, 0.5), blob)
+    for worse in (blob > skimage.filters.threshold_otsu(blob), without_edges):
+        assert overlap(mask, known) > 0.9 > 0.8 > overlap(worse, known)
+
+
+def test_a_flat_map_has_no_object_and_sizes_must_agree() -> None:
+    image, _, blob = scene()
+    assert not saliency_mask(image, np.zeros_like(blob)).any()
+    with pytest.raises(ValueError, match=r"saliency has shape \(95, 128\); the picture has \(96, 128\)"):
+        saliency_mask(image, blob[1:])
+
+
+def quarters() -> tuple[keras.Model, np.ndarray, np.ndarray]:
+    """A network whose only layer shows the colours, and a picture of three plain areas of different size."""
+    inputs = keras.Input((None, None, 3))
+    network = keras.Model(inputs, keras.layers.Conv2D(3, 1, use_bias=False, name="colours")(inputs))
+    network.get_layer("colours").kernel.assign(np.eye(3)[None, None])
+    known = np.zeros((24, 32), int)
+    known[:12, 20:] = 1
+    known[18:, :10] = 2
+    return network, np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)[known], known
+
+
+def test_regions_are_the_plain_areas_the_largest_first() -> None:
+    network, image, known = quarters()
+    for seed in range(3):
+        np.testing.assert_array_equal(segment(network, image, 3, seed=seed), known)
+    darker = np.linspace(0.1, 1, 32, dtype=np.float32)[:, None]  # from left to right; how bright is no matter
+    np.testing.assert_array_equal(segment(network, darker * image, 3), known)
+
+
+def test_the_same_seed_gives_the_same_regions() -> None:
+    model, photo = helpers.load_model("mini_vgg16"), helpers.sample_image("flower", 96)
+    one = segment(model, photo, 4, "block4_conv3")
+    np.testing.assert_array_equal(one, segment(model, photo, 4, "block4_conv3"))
+    sizes = np.bincount(one.ravel())
+    assert one.shape == (96, 96) and (np.diff(sizes) <= 0).all() and len(sizes) == 4
+
+
+def test_a_plain_picture_is_one_region() -> None:
+    network, image, known = quarters()
+    assert not segment(network, np.full_like(image, 0.5), 4).any()
+    assert set(np.unique(segment(network, image, 7))) == set(np.unique(known)), "no more regions than colours"
+
+
+@pytest.mark.parametrize("regions", [1, 0, -3, 2.5, True, "two", 10**6])
+def test_bad_numbers_of_regions_are_named(regions: object) -> None:
+    network, image, _ = quarters()
+    with pytest.raises(ValueError, match=f"regions is {regions!r}; it must be a whole number, from 2 to 768"):
+        segment(network, image, regions)
+
+
+def test_bad_layers_are_named() -> None:
+    network, image, _ = quarters()
+    with pytest.raises(helpers.LayerNotFound, match=r"'color'.*colours"):
+        segment(network, image, 2, "color")
+
+
+def test_effects_leave_the_rest_as_it_is() -> None:
+    image, known, _ = scene()
+    for effect in (cartoon, blur):
+        for mask in (known, ~known):
+            made = effect(image, mask)
+            np.testing.assert_array_equal(made[~mask], image[~mask])
+            assert np.abs(made[mask] - image[mask]).mean() > 0.01
+            assert made.dtype == np.float32 and made.min() >= 0 and made.max() <= 1
+        assert np.abs(effect(image, np.ones_like(known)) - image).mean() > 0.01
+
+
+def test_a_blurred_background_takes_no_colour_from_the_object() -> None:
+    image = np.zeros((40, 40, 3), np.float32)
+    known = np.zeros((40, 40), bool)
+    known[10:30, 10:30] = True
+    image[known], image[~known] = (1, 0, 0), (0, 0.5, 1)
+    np.testing.assert_allclose(blur(image, ~known), image, atol=1e-5)
+    assert blur(image, np.ones_like(known))[9, 20, 0] > 0.3, "where both are blurred the colours run"
+
+
+def test_a_cartoon_has_few_colours() -> None:
+    image, _, _ = scene()
+    assert (
+        len(np.unique(cartoon(image, image[..., 0] >= 0).reshape(-1, 3), axis=0))
+        < 300
+        < len(np.unique(image.reshape(-1, 3), axis=0))
+    )
+
+
+def test_the_outline_lies_on_the_edge() -> None:
+    image, known, _ = scene()
+    drawn = (draw_outline(image, known, (1, 0, 1)) == np.float32([1, 0, 1])).all(axis=2)
+    near = skimage.morphology.dilation(known, np.ones((5, 5))) & ~skimage.morphology.erosion(known, np.ones((5, 5)))
+    assert drawn.any() and near[drawn].all()
+    np.testing.assert_array_equal(draw_outline(image, known)[~drawn], image[~drawn])
+
+
+def test_the_overlay_is_brighter_where_the_map_is_stronger() -> None:
+    made = helpers.overlay(np.full((4, 10, 3), 0.5, np.float32), np.tile(np.linspace(0, 1, 10), (4, 1)))
+    assert made.dtype == np.float32 and made.min() >= 0 and made.max() <= 1
+    assert (np.diff(made.sum(axis=2), axis=1) > 0).all()
