@@ -1,4 +1,4 @@
-"""How good are the pictures? All filters of the bundled network, by several methods; and the time to a given response.
+"""How good are the pictures? All filters of the bundled network, by several methods; and how long they take.
 
     python tests/benchmarks/ascent_quality.py [--filters 16] [--methods fourier classroom tf-keras-vis] [--time]
 
@@ -92,6 +92,19 @@ def time_to_response(model: keras.Model) -> None:
     print(f"together {total[0]:.0f} s and {total[1]:.1f} s: {total[0] / total[1]:.0f} x")
 
 
+def grid_and_preview() -> None:
+    """Seconds for 64 pictures at the defaults, tracing included; then until the first preview of one filter."""
+    model, layer, times = helpers.load_model("mini_vgg16"), "block4_conv3", []
+    start = time.perf_counter()
+    helpers.visualize_filters(model, layer, range(64))
+    print(f"64 pictures of {layer}: {time.perf_counter() - start:.1f} s")
+    for _ in range(2):  # the first compiles
+        times.clear()
+        start = time.perf_counter()
+        helpers.visualize_filter(model, layer, 0, preview=lambda _: times.append(time.perf_counter() - start))  # noqa: B023
+    print(f"first preview of one filter after {times[0]:.2f} s, its picture after {times[-1]:.2f} s")
+
+
 def climb_by_hand(model: keras.Model, submodel: keras.Model, f_index: int) -> float:
     tf = helpers.tf
     picture = tf.Variable(0.5 + tf.random.stateless_uniform((1, 96, 96, 3), [0, 0], -10, 10) / 255)
@@ -107,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--filters", type=int, help="only the first of each layer")
     parser.add_argument("--methods", nargs="+", default=["fourier", "regularised", "classroom"])
-    parser.add_argument("--time", action="store_true", help="also the time to the classroom loop's response")
+    parser.add_argument("--time", action="store_true", help="also the time to a response, to a grid and to a preview")
     options = parser.parse_args()
     model = helpers.load_model("mini_vgg16")
     table = {}
@@ -118,6 +131,7 @@ def main() -> None:
     print(pd.DataFrame(table).to_string())
     if options.time:
         time_to_response(model)
+        grid_and_preview()
 
 
 if __name__ == "__main__":
