@@ -8,13 +8,16 @@ from .ascent import visualize_filter as visualize_filter
 from .ascent import visualize_filters as visualize_filters
 from .backend import keras as keras
 from .backend import tf as tf
+from .dream import deep_dream as deep_dream
 from .errors import FilterOutOfRange as FilterOutOfRange
 from .errors import ImageError as ImageError
 from .errors import LayerNotFound as LayerNotFound
 from .errors import WeightsUnavailable as WeightsUnavailable
+from .explorers import dream_explorer as dream_explorer
 from .explorers import feature_map_explorer as feature_map_explorer
 from .explorers import filter_explorer as filter_explorer
 from .explorers import kernel_explorer as kernel_explorer
+from .explorers import style_explorer as style_explorer
 from .filter_plots import animation as animation
 from .filter_plots import plot_filters as plot_filters
 from .filter_plots import plot_quality as plot_quality
@@ -45,3 +48,6 @@ from .plotting import show as show
 from .quality import quality_cards as quality_cards
 from .recipes import RECIPES as RECIPES
 from .recipes import Recipe as Recipe
+from .style import gram_matrix as gram_matrix
+from .style import invert_features as invert_features
+from .style import style_transfer as style_transfer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .backend import keras, tf
-from .errors import LayerNotFound, check_filter, is_whole
+from .errors import LayerNotFound, check_filter, check_real, is_whole
 from .layers import find_layer, get_submodel
 from .models import preprocess
 
@@ -114,6 +114,26 @@ def _checked(model: keras.Model, term: Term) -> Term:
     return term
 
 
+def layer_shares(model: keras.Model, layers: Any, total: float = 1.0) -> dict[str, float]:
+    """``{layer: share}``, of that sum, from a name, several names (equal shares), or names with their weights.
+
+    Raises
+    ------
+    LayerNotFound
+        If there is no such layer, or it gives no feature maps.
+    ValueError
+        If these are no names, a weight is no number or negative, or all are 0.
+    """
+    names = [layers] if isinstance(layers, str) else layers if isinstance(layers, Iterable) else []
+    weights = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, 1)
+    for name, weight in weights.items():
+        check(model, whole_layer(name))
+        check_real(f"The weight of {name}", weight)
+    if not sum(weights.values()):
+        raise ValueError(f"layers is {layers!r}; it must be a layer's name, several names, or a dict of their weights.")
+    return {name: total * weight / sum(weights.values()) for name, weight in weights.items() if total * weight}
+
+
 def check_places(model: keras.Model, objective: Objective, side: int) -> None:
     """Raise ValueError if a neuron lies outside of its feature map, for pictures of so many pixels a side."""
     for term in objective.terms:
@@ -209,17 +229,22 @@ def _reduced(term: Term, maps: Any) -> Any:
     return maps[:, row, column]
 
 
+def copied(cut: keras.Model, changed: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
+    """A copy of a network from :func:`get_submodel`, each layer changed, with the same weights and preprocessing."""
+    copy = keras.models.clone_model(cut, clone_function=changed)
+    copy.set_weights(cut.get_weights())
+    copy.network = cut.network
+    return copy
+
+
 def in_bfloat16(cut: keras.Model) -> keras.Model:
     """A copy of a network from :func:`get_submodel` that computes in bfloat16, with eight significant bits.
 
     Its weights are those of the network at that time: ``copy.set_weights(cut.get_weights())`` brings them up to date.
     """
 
-    def copied(layer: keras.Layer) -> keras.Layer:
+    def changed(layer: keras.Layer) -> keras.Layer:
         policy = {} if isinstance(layer, keras.layers.InputLayer) else {"dtype": "bfloat16"}
         return layer.__class__.from_config(layer.get_config() | policy)
 
-    copy = keras.models.clone_model(cut, clone_function=copied)
-    copy.set_weights(cut.get_weights())
-    copy.network = cut.network
-    return copy
+    return copied(cut, changed)

@@ -109,6 +109,8 @@ helpers.show(helpers.plot_filters(made), caption)
 # | [04_feature_maps](04_feature_maps.ipynb) | What does each layer make of a photo? | 40 |
 # | [05_gradient_ascent](05_gradient_ascent.ipynb) | What does a filter want to see? | 35 |
 # | [05b_better_pictures](05b_better_pictures.ipynb) | What makes its picture clear, and is it evidence? | 40 |
+# | [07_deepdream](07_deepdream.ipynb) | What does a layer see in a photo? | 35 |
+# | [08_style_transfer](08_style_transfer.ipynb) | Where in a network does style sit? | 40 |
 # | [10_train_your_own](10_train_your_own.ipynb) | How did the bundled network come to be? Can I train one? | 45 |
 #
 # Each has a slider to play with and three exercises. The last cells of this one show how an exercise works.
