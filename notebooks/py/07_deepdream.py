@@ -43,8 +43,8 @@ for step in range(1, 31):
 
 # %%
 caption = (
-    f"The photo {PHOTO!r}, and what ascent by hand on {LAYER} makes of it after 8 and 30 steps: the same small motif"
-    " comes up everywhere, in one size only."
+    f"The photo {PHOTO!r}, and what ascent by hand on {LAYER} makes of it after 8 and 30 steps: small motifs come up"
+    " all over the picture, nearly all of one size."
 )
 helpers.show(helpers.plot_images(kept, columns=3), caption)
 
@@ -105,7 +105,7 @@ for size in [(82, 122), (114, 171), (160, 240)]:
 # %%
 caption = (
     "Three octaves by hand on block4_conv2: left each octave begins with the blurred one before it, right with the "
-    "photo's detail put back. The motifs come in several sizes; only the right picture is sharp."
+    "photo's detail put back. The motifs come in several sizes; only on the right are fur and edges still sharp."
 )
 pair = {"detail lost": blurred.numpy(), "detail put back": (own + change).numpy()}
 helpers.show(helpers.plot_images(pair, columns=2), caption)
@@ -119,15 +119,19 @@ helpers.show(helpers.plot_images(pair, columns=2), caption)
 # `deep_dream` takes a layer and does the rest. One layer of each block, and a second photo, which has an empty sky:
 
 # %%
-photos = {PHOTO: helpers.load_image(PHOTO, (120, 180)), "rocket": helpers.sample_image("rocket", (120, 180))}
+photos = {"rocket": helpers.sample_image("rocket", (120, 180)), PHOTO: helpers.load_image(PHOTO, (120, 180))}
+seen = {"rocket": "even the empty sky fills up, with stripes, bands, a fine weave, dots and branching lines"}
+seen |= {
+    PHOTO: "stripes and bands, then spots, then rounder motifs, which settle where the photo has something like them"
+}
 layers = [f"block{block}_conv{number}" for block, number in ((1, 2), (2, 2), (3, 2), (4, 2), (5, 1))]
 
 # %%
 for name, photo in photos.items():
     dreams = {layer: helpers.deep_dream(model, photo, layer, seed=SEED) for layer in layers}
     caption = (
-        f"Dreams of the photo {name!r}, three octaves, one layer of each block: bright bands and strokes, then weaves "
-        "and spots, then rounder motifs. Where does a dream follow the photo, and where does it invent?"
+        f"Dreams of the photo {name!r}, three octaves, one layer of each block: {seen[name]}. "
+        "Where does a dream follow the photo, and where does it invent?"
     )
     helpers.show(helpers.plot_images({"photo": photo} | dreams, columns=3), caption)
 
@@ -151,8 +155,8 @@ dreams = {name: helpers.deep_dream(model, photo, goal, seed=SEED) for name, goal
 # %%
 caption = (
     "Three objectives for one photo: a weighted pair of layers, a single filter of block4_conv2, and block2_conv2 "
-    "with a negative weight. The single filter repeats one motif; the negative weight wipes texture away like a "
-    "soft brush."
+    "with a negative weight. The single filter repeats one motif; the negative weight wipes fur and whiskers away, and "
+    "leaves a fine grain."
 )
 helpers.show(helpers.plot_images(dreams, columns=3), caption)
 
@@ -172,14 +176,15 @@ for name, dream in dreams.items():
 
 # %%
 caption = (
-    "The rocket's sky dreamed towards three classes of the bundled network: colours and parts of the animals appear"
-    " all over the picture, never one whole animal in its place."
+    "The rocket's sky dreamed towards three classes of the bundled network: reddish streaks for the goldfish, curved "
+    "necks for the penguin, orange wings with black veins for the monarch; never one whole animal in its place."
 )
 helpers.show(helpers.plot_images(dreams, columns=3), caption)
 
 # %% [markdown]
-# Colour and texture convince the network; shape and number hardly count. That says something about how it classifies
-# (Geirhos et al. 2019 measured it), and how little it takes to fool it.
+# Streaks and necks that a person may overlook convince the network; the wings, which a person sees at once, do not.
+# What convinces it is no whole animal but colour, texture and parts (Geirhos et al. 2019 measured how much texture
+# counts), and it is not always what convinces us.
 
 # %% [markdown]
 # ## What if the picture is large?
