@@ -58,8 +58,9 @@ def style_transfer(
 
     Of the content the feature maps are kept, of the style the Gram matrices of feature maps. ("A Neural Algorithm of
     Artistic Style", arXiv:1508.06576). Each distance is divided by the squared length of its target, so that weights
-    mean the same in any layer of any network; the authors rescaled the network's weights to that end. As they did, the
-    network's max pooling is replaced by average pooling, which gives smoother pictures.
+    mean the same in any layer of any network; the authors rescaled the network's weights to that end ("Image Style
+    Transfer Using Convolutional Neural Networks", 2016). As they did, the network's max pooling is replaced by average
+    pooling, which gives smoother pictures.
 
     Parameters
     ----------
@@ -80,8 +81,8 @@ def style_transfer(
         the small ones (Gatys, Ecker, Bethge, Hertzmann and Shechtman, "Controlling Perceptual Factors in Neural Style
         Transfer", 2017). Sizes below 32 pixels are left out.
     lbfgs
-        L-BFGS as in the paper (SciPy's, within bounds), which gets further in a step but takes more time for it. False:
-        Adam (Kingma and Ba 2015), clipped to [0, 1] at each step.
+        L-BFGS as in their paper of 2016 (SciPy's, within bounds), which gets further in a step but takes more time for
+        it. False: Adam (Kingma and Ba 2015), clipped to [0, 1] at each step.
     noise
         Begin with noise, which only ``seed`` decides, in place of the content.
     keep_colours

@@ -9,6 +9,7 @@ all of the seconds. The loss is that of the picture clipped to [0, 1], computed 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -42,7 +43,8 @@ def course(evaluate: Callable, start: np.ndarray, optimizer: str, seconds: float
         if spent > seconds:
             raise KeyboardInterrupt
 
-    descend(evaluate, start, 1_000_000, optimizer == "lbfgs", preview)
+    with contextlib.redirect_stdout(None):  # it would say that it was stopped
+        descend(evaluate, start, 1_000_000, optimizer == "lbfgs", preview)
     made[0] = (0.0, float(evaluate(tf.constant(start))[0]))
     return made
 
