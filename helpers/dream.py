@@ -40,9 +40,10 @@ def deep_dream(
     image
         float32 ``(height, width, 3)``, RGB in [0, 1], or whatever :func:`helpers.load_image` takes.
     layers
-        A layer's name, several names, or ``{name: weight}``: the mean squares of these layers' maps are raised. Or an
-        objective: ``channel("block4_conv1", 3)``, ``class_logit("teapot")``, their sums, differences and multiples; one
-        without whole layers is taken before the activation, so that a silent filter has a gradient too.
+        A layer's name, several names, or ``{name: weight}`` with weights of 0 or more: the mean squares of these
+        layers' maps are raised. Or an objective: ``channel("block4_conv1", 3)``, ``class_logit("teapot")``, sums,
+        differences and multiples of these and of ``whole_layer``. One without whole layers is taken before the
+        activation, so that a silent filter has a gradient too.
     octaves, scale
         How many sizes, and how much larger each is than the one before.
     iters, rate
