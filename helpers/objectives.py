@@ -229,22 +229,17 @@ def _reduced(term: Term, maps: Any) -> Any:
     return maps[:, row, column]
 
 
-def copied(cut: keras.Model, changed: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
-    """A copy of a network from :func:`get_submodel`, each layer changed, with the same weights and preprocessing."""
-    copy = keras.models.clone_model(cut, clone_function=changed)
-    copy.set_weights(cut.get_weights())
-    copy.network = cut.network
-    return copy
-
-
 def in_bfloat16(cut: keras.Model) -> keras.Model:
     """A copy of a network from :func:`get_submodel` that computes in bfloat16, with eight significant bits.
 
     Its weights are those of the network at that time: ``copy.set_weights(cut.get_weights())`` brings them up to date.
     """
 
-    def changed(layer: keras.Layer) -> keras.Layer:
+    def copied(layer: keras.Layer) -> keras.Layer:
         policy = {} if isinstance(layer, keras.layers.InputLayer) else {"dtype": "bfloat16"}
         return layer.__class__.from_config(layer.get_config() | policy)
 
-    return copied(cut, changed)
+    copy = keras.models.clone_model(cut, clone_function=copied)
+    copy.set_weights(cut.get_weights())
+    copy.network = cut.network
+    return copy

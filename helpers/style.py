@@ -13,7 +13,7 @@ from .errors import check_real, check_whole
 from .images import load_image
 from .layers import conv_layers, get_submodel, layer_table
 from .models import preprocess
-from .objectives import copied, layer_shares
+from .objectives import layer_shares
 from .progress import progress_bar
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # what red, green and blue add to lightness (ITU-R BT.601)
@@ -170,10 +170,10 @@ def feature_loss(
     names = list(dict.fromkeys([*kept, *painted]))
     submodel = get_submodel(model, names)
     if painted:
-        submodel = copied(submodel, _averaging)
+        submodel = keras.models.clone_model(submodel, clone_function=_averaging)
 
     def features(picture: Any) -> dict[str, Any]:
-        outputs = submodel(preprocess(submodel, picture), training=False)
+        outputs = submodel(preprocess(model, picture), training=False)
         return dict(zip(names, keras.tree.flatten(outputs), strict=True))
 
     of_content, of_style = features(content), features(style)
@@ -225,8 +225,10 @@ def descend(
 
 
 def _averaging(layer: keras.Layer) -> keras.Layer:
-    kinds = {keras.layers.MaxPooling2D: keras.layers.AveragePooling2D}
-    return kinds.get(type(layer), type(layer)).from_config(layer.get_config())
+    """Average pooling in place of max pooling; any other layer as it is, so that no weights are copied."""
+    if isinstance(layer, keras.layers.MaxPooling2D):
+        return keras.layers.AveragePooling2D.from_config(layer.get_config())
+    return layer
 
 
 def stages(model: keras.Model) -> list[list[str]]:
