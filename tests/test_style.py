@@ -122,6 +122,8 @@ def test_the_defaults_are_the_layers_of_the_paper(model: keras.Model, monkeypatc
     assert asked[-1] == [{"block1_conv1": 1.0}, {"block3_conv1": 7.5, "block2_conv1": 2.5}]
     style_transfer(linear(), photo, photo, style_weight=1)
     assert asked[-1] == [{"second": 1.0}, {"first": 1.0}]
+    invert_features(model, photo, "block2_conv1")
+    assert asked[-1] == [{"block2_conv1": 1.0}, {}], "an inversion asks for no style"
 
 
 def losses(model: keras.Model, photos: tuple, made: np.ndarray) -> tuple[float, float]:
@@ -194,6 +196,24 @@ def test_colours_are_kept(model: keras.Model) -> None:
     assert np.abs((kept - content) @ LUMA).max() > 0.05, "and yet it is painted"
 
 
+def test_with_colours_kept_two_grey_pictures_of_like_contrast_are_compared(
+    model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from helpers import style
+
+    given: list[tuple] = []
+    monkeypatch.setattr(style, "feature_loss", lambda *arguments: given.append(arguments[1:3]))
+    monkeypatch.setattr(style, "descend", lambda _, start, *__: (start, 1))
+    photo, dark = 0.3 + 0.3 * helpers.sample_image("cat", 40), 0.2 * helpers.sample_image("flower", 40)
+    style_transfer(model, photo, dark, keep_colours=True, octaves=1)
+    grey, painted = given[0]
+    np.testing.assert_allclose(grey, np.repeat((photo @ LUMA)[..., None], 3, axis=2), atol=1e-6)
+    assert np.ptp(painted, axis=2).max() < 1e-6
+    assert painted.mean() == pytest.approx(grey.mean(), abs=0.01) and painted.std() == pytest.approx(
+        grey.std(), rel=0.1
+    )
+
+
 def test_inverting_the_first_layer_gives_the_picture_back(model: keras.Model) -> None:
     photo = helpers.sample_image("cat", 48)
     error = {}
@@ -205,11 +225,16 @@ def test_inverting_the_first_layer_gives_the_picture_back(model: keras.Model) ->
 
 @pytest.mark.parametrize("lbfgs", [True, False])
 def test_an_optimizer_finds_the_lowest_point_within_the_limits(lbfgs: bool) -> None:
-    """A bowl whose lowest point lies outside of [0, 1] for one colour."""
-    wanted = np.full((4, 5, 3), [0.3, 1.4, 0.8], np.float32)
-    bowl = lambda picture: (tf.reduce_sum((picture - wanted) ** 2), 2 * (picture - wanted))  # noqa: E731
-    found, _ = descend(bowl, np.full((4, 5, 3), 0.5, np.float32), 200, lbfgs)
-    np.testing.assert_allclose(found, np.clip(wanted, 0, 1), atol=0.01)
+    """A slanted valley whose lowest point has red above 1: within the limits the best green is not the one there."""
+
+    def valley(picture: Any) -> tuple[Any, Any]:
+        red, green, blue = tf.unstack(picture, axis=2)
+        along, across, rest = red + green - 2.2, red - green - 1, blue - 0.3
+        slope = [2 * along + 0.5 * across, 2 * along - 0.5 * across, 2 * rest]
+        return tf.reduce_sum(along**2 + across**2 / 4 + rest**2), tf.stack(slope, axis=2)
+
+    found, _ = descend(valley, np.full((4, 5, 3), 0.5, np.float32), 200, lbfgs)
+    np.testing.assert_allclose(found, np.broadcast_to([1, 0.96, 0.3], (4, 5, 3)), atol=0.01)
 
 
 def stop_at(number: int) -> Callable[[np.ndarray], None]:
