@@ -141,7 +141,7 @@ def swirls(size):
 
 # %%
 photo, styles = helpers.load_image(PHOTO, 144), {"mosaic": mosaic(144), "swirls": swirls(144)}
-shown, options = {"photo": photo} | styles, {"iters": 30, "octaves": 2}
+shown, options = {"photo": photo} | styles, {"iters": 20, "octaves": 2}
 for name, style in styles.items():
     shown[f"in {name}"] = helpers.style_transfer(model, photo, style, **options)
 shown["swirls, colours kept"] = helpers.style_transfer(model, photo, styles["swirls"], **options, keep_colours=True)
@@ -163,7 +163,9 @@ photo, window = helpers.load_image(PHOTO, 96), mosaic(96)
 fine, coarse = {"block1_conv1": 4, "block2_conv1": 1}, {"block3_conv1": 1, "block4_conv1": 4}
 options = {"rough": {"total_variation": 0}, "smooth": {"total_variation": 100}}
 options |= {"fine style": {"style_layers": fine}, "coarse style": {"style_layers": coarse}}
-made = {name: helpers.style_transfer(model, photo, window, iters=20, **each) for name, each in options.items()}
+made = {
+    name: helpers.style_transfer(model, photo, window, iters=20, octaves=2, **each) for name, each in options.items()
+}
 
 # %%
 caption = (
@@ -189,7 +191,7 @@ sheet = {
         content_layers=content,
         style_layers=style,
         style_weight=1,
-        iters=14,
+        iters=10,
         octaves=2,
         noise=True,
     )
@@ -229,7 +231,7 @@ photo, window = helpers.load_image(PHOTO, 96), mosaic(96)
 blocks = [f"block{block}_conv1" for block in range(1, 6)]
 recipes = {"the claim": {"content_layers": blocks[:2], "style_layers": blocks[3:]}}
 recipes["the paper"] = {"content_layers": "block4_conv2", "style_layers": blocks}
-options = {"style_weight": 3, "octaves": 2, "iters": 30}
+options = {"style_weight": 3, "octaves": 2, "iters": 24}
 made = {name: helpers.style_transfer(model, photo, window, **recipe, **options) for name, recipe in recipes.items()}
 
 # %%
