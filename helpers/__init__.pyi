@@ -8,14 +8,17 @@ from .ascent import visualize_filter as visualize_filter
 from .ascent import visualize_filters as visualize_filters
 from .backend import keras as keras
 from .backend import tf as tf
+from .dream import deep_dream as deep_dream
 from .errors import FilterOutOfRange as FilterOutOfRange
 from .errors import ImageError as ImageError
 from .errors import LayerNotFound as LayerNotFound
 from .errors import WeightsUnavailable as WeightsUnavailable
+from .explorers import dream_explorer as dream_explorer
 from .explorers import feature_map_explorer as feature_map_explorer
 from .explorers import filter_explorer as filter_explorer
 from .explorers import kernel_explorer as kernel_explorer
 from .explorers import saliency_explorer as saliency_explorer
+from .explorers import style_explorer as style_explorer
 from .faithfulness import deletion_insertion as deletion_insertion
 from .faithfulness import evaluate_saliency as evaluate_saliency
 from .filter_plots import animation as animation
@@ -56,3 +59,6 @@ from .segmentation import draw_outline as draw_outline
 from .segmentation import overlay as overlay
 from .segmentation import saliency_mask as saliency_mask
 from .segmentation import segment as segment
+from .style import gram_matrix as gram_matrix
+from .style import invert_features as invert_features
+from .style import style_transfer as style_transfer

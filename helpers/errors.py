@@ -20,10 +20,10 @@ def check_whole(name: str, value: object, least: int, most: float = math.inf) ->
         raise ValueError(f"{name} is {value!r}; it must be a whole number, {valid}.")
 
 
-def check_real(name: str, value: object) -> None:
-    """Raise ValueError, with the name and the value, unless it is a finite number, 0 or more."""
-    if not isinstance(value, numbers.Real) or not 0 <= value < math.inf:
-        raise ValueError(f"{name} is {value!r}; it must be a number, 0 or more.")
+def check_real(name: str, value: object, least: int = 0) -> None:
+    """Raise ValueError, with the name and the value, unless it is a finite number, `least` or more."""
+    if not isinstance(value, numbers.Real) or not least <= value < math.inf:
+        raise ValueError(f"{name} is {value!r}; it must be a number, {least} or more.")
 
 
 def check_filter(index: object, count: int, layer_name: str) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 from .activations import feature_maps
 from .ascent import visualize_filter
 from .backend import keras
+from .dream import deep_dream
 from .gallery import STEPS, stored_pictures
 from .images import sample_image, to_pil
 from .kernels import get_kernels, rgb_kernels
@@ -25,6 +26,7 @@ from .objectives import class_labels
 from .plotting import MAP_COLOURS, SIGNED_COLOURS, block_means, normalize, signed, tile, to_png
 from .saliency import OF_A_LAYER, Question, saliency_map
 from .segmentation import overlay
+from .style import stages, style_transfer
 
 HEIGHT = 320  # pixels of the picture
 FRAME = (1.0, 0.0, 1.0)  # magenta does not occur in viridis
@@ -50,6 +52,9 @@ class Explorer(widgets.VBox):
         Further controls by name; their values are passed to ``draw``.
     first
         What the drop-down chooses.
+    at
+        Where the second slider begins. If that is not 0 it counts how much work is done, and one waits for the picture:
+        it is drawn when the slider is let go, as with ``extras``.
     """
 
     def __init__(
@@ -61,11 +66,12 @@ class Explorer(widgets.VBox):
         noun: str,
         extras: dict[str, widgets.Widget] | None = None,
         first: str = "layer",
+        at: int = 0,
     ) -> None:
         self.title, self.channels, self.draw, self.first, self.extras = title, layers, draw, first, extras or {}
         self.layer = widgets.Dropdown(options=list(layers), value=start, description=first, layout=WIDE)
         self.channel = widgets.IntSlider(
-            0, 0, layers[self.layer.value] - 1, description=noun, layout=WIDE, continuous_update=not self.extras
+            at, 0, layers[start] - 1, description=noun, layout=WIDE, continuous_update=not (self.extras or at)
         )
         layout = {"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
         self.picture = widgets.Image(format="png", layout=layout)
@@ -112,9 +118,9 @@ def _scaled(image: np.ndarray, height: int, enlarge: Image.Resampling = Image.Re
     return np.asarray(picture.resize((width, height), kind), np.float32) / 255
 
 
-def _side_by_side(*images: np.ndarray) -> np.ndarray:
+def _side_by_side(*images: np.ndarray, enlarge: Image.Resampling = Image.Resampling.NEAREST) -> np.ndarray:
     gap = np.ones((HEIGHT, 8, 3), np.float32)
-    parts = [part for image in images for part in (gap, _scaled(image, HEIGHT))]
+    parts = [part for image in images for part in (gap, _scaled(image, HEIGHT, enlarge))]
     return np.concatenate(parts[1:], axis=1)
 
 
@@ -264,3 +270,45 @@ def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Ex
     fast = [*OF_A_LAYER, "gradient", "guided_backpropagation"]
     method = widgets.Dropdown(options=fast, description="method", layout=WIDE)
     return Explorer("Saliency explorer", layers, draw, list(layers)[-1], "answer", {"method": method})
+
+
+def dream_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
+    """Sliders for layer and strength: the photo, and a small preview of its dream.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`.
+    image
+        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
+    """
+    photo = _scaled(sample_image("cat") if image is None else image, HEIGHT // 3)
+
+    def draw(layer: str, strength: int) -> tuple[np.ndarray, str]:
+        dream = deep_dream(model, photo, layer, octaves=2, iters=1 + 2 * strength)
+        caption = f"<b>A dream of {layer}</b>, strength {strength}: left the photo, right what the layer sees in it."
+        return _side_by_side(photo, dream, enlarge=Image.Resampling.BICUBIC), caption
+
+    layers = dict.fromkeys(conv_layers(model), 10)
+    return Explorer("Dream explorer", layers, draw, list(layers)[len(layers) // 2], "strength", at=5)
+
+
+def style_explorer(model: keras.Model, content: np.ndarray, style: np.ndarray) -> Explorer:
+    """Sliders for the content's layer and the weight of the style: content, style and a small painting.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`.
+    content, style
+        float32 ``(height, width, 3)``, RGB in [0, 1].
+    """
+    content, style = _scaled(content, HEIGHT // 3), _scaled(style, HEIGHT // 3)
+
+    def draw(layer: str, strength: int) -> tuple[np.ndarray, str]:
+        made = style_transfer(model, content, style, content_layers=layer, style_weight=2**strength, iters=20)
+        caption = f"<b>Content from {layer}</b>, style with weight {2**strength}: content, style and the painting."
+        return _side_by_side(content, style, made, enlarge=Image.Resampling.BICUBIC), caption
+
+    layers = dict.fromkeys([names[0] for names in stages(model)], 10)
+    return Explorer("Style explorer", layers, draw, list(layers)[-2:][0], "strength", at=4)

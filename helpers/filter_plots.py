@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .ascent import AscentImage, FilterImage
+from .ascent import FilterImage
 from .images import file_bytes, to_pil
 from .plotting import WIDTH, grid, show_picture, tile
 
@@ -82,13 +83,14 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     return figure
 
 
-def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 112, milliseconds: int = 200) -> bytes:
+def animation(pictures: Sequence[Any], kind: str = "gif", height: int = 112, milliseconds: int = 200) -> bytes:
     """The ascent as a moving picture: each snapshot, then the result; a bar below tells how far it has come.
 
     Parameters
     ----------
     pictures
-        Made in one call with ``snapshots=``; shown side by side.
+        Made in one call with ``snapshots=``, :class:`helpers.AscentImage`; shown side by side. Or arrays ``(h, w, 3)``,
+        RGB in [0, 1], shown one after another.
     kind
         ``"gif"`` (256 colours) or ``"png"`` (animated PNG, all colours).
     height
@@ -106,24 +108,28 @@ def animation(pictures: Sequence[AscentImage], kind: str = "gif", height: int = 
     ValueError
         If the pictures have no snapshots in common.
     """
-    steps = sorted(set.intersection(*(set(picture.snapshots) for picture in pictures))) if pictures else []
-    if not steps:
-        raise ValueError("There are no snapshots: make the pictures with snapshots=range(0, iters, 8), say.")
-    rows = [*([p.snapshots[step] for p in pictures] for step in steps), [p.image for p in pictures]]
+    if isinstance(next(iter(pictures), None), np.ndarray):
+        rows, shares = [[frame] for frame in pictures], np.linspace(0, 1, len(pictures))
+    else:
+        steps = sorted(set.intersection(*(set(picture.snapshots) for picture in pictures))) if pictures else []
+        if not steps:
+            raise ValueError("There are no snapshots: make the pictures with snapshots=range(0, iters, 8), say.")
+        rows = [*([p.snapshots[step] for p in pictures] for step in steps), [p.image for p in pictures]]
+        shares = [*(np.array(steps) / pictures[0].iters), 1.0]
     sheets = [to_pil(tile(images, len(images), 4)) for images in rows]
     width, frames = round(sheets[-1].width * height / sheets[-1].height), []
-    for sheet, share in zip(sheets, [*(np.array(steps) / pictures[0].iters), 1.0], strict=True):
+    for sheet, share in zip(sheets, shares, strict=True):
         frame = Image.new("RGB", (width, height + 8), "white")
         frame.paste(sheet.resize((width, height), Image.Resampling.BICUBIC))
         frame.paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
         frames.append(frame)
-    options = {"save_all": True, "duration": [milliseconds] * len(steps) + [2000], "loop": 0}
+    options = {"save_all": True, "duration": [milliseconds] * (len(frames) - 1) + [2000], "loop": 0}
     if kind == "png":  # where nothing moves, the result is shown
         return file_bytes(frames[-1], kind, default_image=True, append_images=frames, **options)
     return file_bytes(frames[0], kind, append_images=frames[1:], **options)
 
 
-def show_ascent(pictures: Sequence[AscentImage], caption: str, path: str | Path | None = None) -> None:
+def show_ascent(pictures: Sequence[Any], caption: str, path: str | Path | None = None) -> None:
     """Display the ascent as an animation with its caption, which is also its alternative text; save it as a GIF.
 
     Parameters

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .backend import keras, tf
-from .errors import LayerNotFound, check_filter, is_whole
+from .errors import LayerNotFound, check_filter, check_real, is_whole
 from .layers import find_layer, get_submodel
 from .models import preprocess
 
@@ -112,6 +112,26 @@ def _checked(model: keras.Model, term: Term) -> Term:
     if term.place is not None and [is_whole(number, 0) for number in term.place] != [True, True]:
         raise ValueError(f"place is {term.place!r}; it must be a pair (row, column) of whole numbers from 0.")
     return term
+
+
+def layer_shares(model: keras.Model, layers: Any, total: float = 1.0) -> dict[str, float]:
+    """``{layer: share}``, of that sum, from a name, several names (equal shares), or names with their weights.
+
+    Raises
+    ------
+    LayerNotFound
+        If there is no such layer, or it gives no feature maps.
+    ValueError
+        If these are no names, a weight is no number or negative, or all are 0.
+    """
+    names = [layers] if isinstance(layers, str) else layers if isinstance(layers, Iterable) else []
+    weights = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, 1)
+    for name, weight in weights.items():
+        check(model, whole_layer(name))
+        check_real(f"The weight of {name}", weight)
+    if not sum(weights.values()):
+        raise ValueError(f"layers is {layers!r}; it must be a layer's name, several names, or a dict of their weights.")
+    return {name: total * weight / sum(weights.values()) for name, weight in weights.items() if total * weight}
 
 
 def check_places(model: keras.Model, objective: Objective, side: int) -> None:

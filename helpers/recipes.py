@@ -22,9 +22,9 @@ class Recipe:
     Attributes
     ----------
     fourier
-        The parameters are a spectrum, divided by the frequency as in photos (the mean colour by a quarter of the lowest),
-        and a sigmoid keeps the picture in [0, 1] (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill
-        2017). False: they are the pixels, clipped.
+        The parameters are a spectrum, divided by the frequency as in photos (the mean colour by a quarter of the
+        lowest), and a sigmoid keeps the picture in [0, 1] (Olah, Mordvintsev and Schubert, "Feature Visualization",
+        Distill 2017). False: they are the pixels, clipped.
     decorrelated
         Colours are mixed as they are correlated in photos (the same source).
     before_activation

@@ -1,0 +1,241 @@
+"""Style transfer and feature inversion: pictures with given feature maps, or with given statistics of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from scipy.optimize import Bounds, minimize
+
+from .backend import keras, tf
+from .errors import check_real, check_whole
+from .images import load_image
+from .layers import conv_layers, get_submodel, layer_table
+from .models import preprocess
+from .objectives import layer_shares
+from .progress import progress_bar
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # what red, green and blue add to lightness (ITU-R BT.601)
+
+
+def gram_matrix(maps: Any) -> Any:
+    """Which channels respond together, wherever they do: the mean product of each pair of feature maps.
+
+    Parameters
+    ----------
+    maps
+        float32 ``(h, w, channels)`` or ``(1, h, w, channels)``, array or tensor.
+
+    Returns
+    -------
+    tensor
+        float32 ``(channels, channels)``: the Gram matrix of Gatys, Ecker and Bethge (2015), divided by the number of
+        places ``h * w``, so that pictures of two sizes can be compared.
+    """
+    flat = tf.reshape(maps, [-1, maps.shape[-1]])
+    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[0], flat.dtype)
+
+
+def style_transfer(
+    model: keras.Model,
+    content: Any,
+    style: Any,
+    *,
+    content_layers: str | Iterable[str] | dict[str, float] | None = None,
+    style_layers: str | Iterable[str] | dict[str, float] | None = None,
+    style_weight: float = 10.0,
+    total_variation: float = 5.0,
+    octaves: int = 3,
+    iters: int = 100,
+    lbfgs: bool = False,
+    noise: bool = False,
+    keep_colours: bool = False,
+    seed: int = 0,
+    preview: Callable[[np.ndarray], None] | None = None,
+) -> np.ndarray:
+    """Paint what one picture shows in the manner of another (Gatys, Ecker and Bethge 2015).
+
+    Of the content the feature maps are kept, of the style the Gram matrices of feature maps. ("A Neural Algorithm of
+    Artistic Style", arXiv:1508.06576). Each distance is divided by the squared length of its target, so that weights
+    mean the same in any layer of any network; the authors rescaled the network's weights to that end ("Image Style
+    Transfer Using Convolutional Neural Networks", 2016). As they did, the network's max pooling is replaced by average
+    pooling, which gives smoother pictures.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`.
+    content, style
+        float32 ``(height, width, 3)``, RGB in [0, 1], or whatever :func:`helpers.load_image` takes. They may differ in
+        size: the size of the style's strokes is that in its picture.
+    content_layers, style_layers
+        A layer's name, several names, or ``{name: weight}``; the weights are divided by their sum. By default those of
+        the paper: ``block4_conv2``, and the first convolution of each block; in another network their like.
+    style_weight
+        How much style counts beside content, which counts 1.
+    total_variation
+        Weight of the mean squared difference between neighbouring pixels, which keeps grain away.
+    octaves, iters
+        Paint at so many sizes, each twice the one before, with so many steps at each: large fields of colour come from
+        the small ones (Gatys, Ecker, Bethge, Hertzmann and Shechtman, "Controlling Perceptual Factors in Neural Style
+        Transfer", 2017). Sizes below 32 pixels are left out.
+    lbfgs
+        L-BFGS as in their paper of 2016 (SciPy's, within bounds), which gets further in a step but takes more time for
+        it. False: Adam (Kingma and Ba 2015), clipped to [0, 1] at each step.
+    noise
+        Begin with noise, which only ``seed`` decides, in place of the content.
+    keep_colours
+        Paint in lightness alone and keep the content's colours (Gatys, Bethge, Hertzmann and Shechtman, "Preserving
+        Color in Neural Artistic Style Transfer", 2016, luminance-only transfer).
+    seed
+        Of the noise.
+    preview
+        Is called after each step with the picture so far (with ``keep_colours`` still in grey).
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``(height, width, 3)``, RGB in [0, 1], as large as the content. If the kernel is interrupted:
+        the picture so far.
+
+    Raises
+    ------
+    LayerNotFound
+        If the network has no such layer, or it gives no feature maps.
+    ImageError
+        If ``content`` or ``style`` is no picture.
+    ValueError
+        If another argument makes no sense, or the network cannot take pictures of that size.
+    """
+    for name, value, least in (("octaves", octaves, 1), ("iters", iters, 1), ("seed", seed, 0)):
+        check_whole(name, value, least)
+    for name, value in (("style_weight", style_weight), ("total_variation", total_variation)):
+        check_real(name, value)
+    content, style, blocks = load_image(content), load_image(style), stages(model)
+    if (least := min(*content.shape[:2], *style.shape[:2])) < 32:
+        raise ValueError(f"content and style need 32 or more pixels a side; here it is {least}.")
+    kept = layer_shares(model, content_layers or blocks[-2:][0][:2][-1])
+    painted = layer_shares(model, style_layers or [names[0] for names in blocks[:5]], style_weight)
+    if keep_colours:
+        colours, content, style = content, _grey(content), _grey(style)
+        style = np.clip((style - style.mean()) * content.std() / max(style.std(), 1e-6) + content.mean(), 0, 1)
+    random = np.random.default_rng(seed).normal(0.5, 0.1, content.shape)
+    made = random.clip(0, 1).astype(np.float32) if noise else content
+    fitting = least // 32 if None in model.input_shape[1:3] else 1
+    for divisor in (2**power for power in reversed(range(octaves)) if 2**power <= fitting):
+        small, strokes = (load_image(each, [side // divisor for side in each.shape[:2]]) for each in (content, style))
+        loss = feature_loss(model, small, strokes, kept, painted, total_variation)
+        made, iters = descend(loss, load_image(made, small.shape[:2]), iters, lbfgs, preview)
+    return np.clip(colours + _grey(made - content), 0, 1) if keep_colours else made
+
+
+def invert_features(model: keras.Model, image: Any, layer_name: str, **options: Any) -> np.ndarray:
+    """A picture made from noise that gives one layer the same feature maps: what it lost, the layer does not know.
+
+    Mahendran and Vedaldi, "Understanding Deep Image Representations by Inverting Them" (2015): the squared distance of
+    the maps, divided by their squared length, plus total variation.
+
+    Parameters
+    ----------
+    image
+        float32 ``(height, width, 3)``, RGB in [0, 1], or whatever :func:`helpers.load_image` takes.
+    layer_name
+        A layer that gives feature maps.
+    model, options
+        As for :func:`style_transfer`: ``iters``, ``total_variation``, ``lbfgs``, ``seed``...
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``(height, width, 3)``, RGB in [0, 1].
+
+    Raises
+    ------
+    LayerNotFound, ImageError, ValueError
+        As :func:`style_transfer`.
+    """
+    options = {"style_weight": 0, "noise": True, "octaves": 1} | options
+    return style_transfer(model, image, image, content_layers=layer_name, **options)
+
+
+def feature_loss(
+    model: keras.Model, content: Any, style: Any, kept: dict[str, float], painted: dict[str, float], variation: float
+) -> Callable[[Any], tuple[Any, Any]]:
+    """A function of a picture, a tensor ``(h, w, 3)``, that gives its loss and the gradient of that.
+
+    ``kept`` are the weights of the layers whose maps are to be those of the content, ``painted`` of those whose Gram
+    matrices are to be those of the style (with average pooling), ``variation`` that of the total variation.
+    """
+    names = list(dict.fromkeys([*kept, *painted]))
+    submodel = get_submodel(model, names)
+    if painted:
+        submodel = keras.models.clone_model(submodel, clone_function=_averaging)
+
+    def features(picture: Any) -> dict[str, Any]:
+        outputs = submodel(preprocess(model, picture), training=False)
+        return dict(zip(names, keras.tree.flatten(outputs), strict=True))
+
+    of_content, of_style = features(content), features(style)
+    goals = [(weight, name, tf.identity, of_content[name]) for name, weight in kept.items()]
+    goals += [(weight, name, gram_matrix, gram_matrix(of_style[name])) for name, weight in painted.items()]
+
+    @tf.function
+    def evaluate(picture: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(picture)
+            maps, down, right = features(picture), picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
+            loss = variation * (tf.reduce_mean(down**2) + tf.reduce_mean(right**2))
+            for weight, name, form, wanted in goals:
+                distance = tf.reduce_sum((form(maps[name]) - wanted) ** 2)
+                loss += weight * tf.math.divide_no_nan(distance, tf.reduce_sum(wanted**2))
+        return loss, tape.gradient(loss, picture)
+
+    return evaluate.get_concrete_function(tf.TensorSpec(content.shape))
+
+
+def descend(
+    evaluate: Callable, start: np.ndarray, iters: int, lbfgs: bool, preview: Callable | None = None
+) -> tuple[np.ndarray, int]:
+    """The picture, clipped to [0, 1], after some steps that lower a loss; and their number, 0 if it was interrupted."""
+    picture, adam = tf.Variable(start), keras.optimizers.Adam(0.03)
+
+    def loss(flat: np.ndarray) -> list[np.ndarray]:
+        return [np.float64(number).ravel() for number in evaluate(tf.constant(flat.reshape(start.shape), tf.float32))]
+
+    def after(found: Any) -> None:
+        picture.assign(tf.clip_by_value(tf.reshape(tf.cast(found, tf.float32), start.shape), 0, 1))
+        bar.update()
+        if preview:
+            preview(picture.numpy())
+
+    with progress_bar(total=iters, desc="painting", unit="step") as bar:
+        try:
+            if lbfgs and iters:
+                options = {"maxiter": iters, "maxfun": 10 * iters, "ftol": 0, "gtol": 0}
+                rest = {"bounds": Bounds(0, 1), "callback": after, "options": options}
+                minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", **rest)
+            for _ in range(0 if lbfgs else iters):
+                adam.apply([evaluate(picture.value())[1]], [picture])
+                after(picture)
+        except KeyboardInterrupt:
+            print("Stopped: the picture so far.")
+            iters = 0  # what is left is to enlarge it
+    return picture.numpy(), iters
+
+
+def _averaging(layer: keras.Layer) -> keras.Layer:
+    """Average pooling in place of max pooling; any other layer as it is, so that no weights are copied."""
+    if isinstance(layer, keras.layers.MaxPooling2D):
+        return keras.layers.AveragePooling2D.from_config(layer.get_config())
+    return layer
+
+
+def stages(model: keras.Model) -> list[list[str]]:
+    """The convolutions at each resolution, from the input to the output: for VGG16 its five blocks."""
+    table = layer_table(model).dropna(subset=["stride"])
+    return table[table["name"].isin(conv_layers(model))].groupby("stride")["name"].agg(list).tolist()
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    return np.repeat((picture @ LUMA)[..., None], 3, axis=2)
