@@ -53,9 +53,6 @@ from .recipes import RECIPES as RECIPES
 from .recipes import Recipe as Recipe
 from .saliency import integrated_gradients as integrated_gradients
 from .saliency import saliency_map as saliency_map
-from .segmentation import blur as blur
-from .segmentation import cartoon as cartoon
-from .segmentation import draw_outline as draw_outline
 from .segmentation import overlay as overlay
 from .segmentation import saliency_mask as saliency_mask
 from .segmentation import segment as segment

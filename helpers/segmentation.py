@@ -1,4 +1,4 @@
-"""From maps to regions, without a label: the object's mask, parts by clustering, and what a mask is good for."""
+"""From maps to regions, without a label: the object's mask, and parts by clustering."""
 
 from __future__ import annotations
 
@@ -96,24 +96,3 @@ def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     grey = skimage.color.gray2rgb(skimage.color.rgb2gray(image))
     shown = matplotlib.colormaps["inferno"](saliency / max(np.percentile(saliency, 99), 1e-8))[..., :3]
     return (0.4 * grey + 0.6 * shown).astype(np.float32)
-
-
-def draw_outline(image: np.ndarray, regions: np.ndarray, colour: tuple = (1, 0.9, 0)) -> np.ndarray:
-    """The picture with the outline of a mask or of several regions ``(height, width)``, float32."""
-    return skimage.segmentation.mark_boundaries(image, regions.astype(int), colour, mode="thick").astype(np.float32)
-
-
-def cartoon(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Flat colours with dark outlines, float32, where the mask is True: the object's, or ``~mask``."""
-    patches = skimage.segmentation.slic(image, 250, compactness=12, channel_axis=-1)
-    flat = skimage.color.label2rgb(patches, image, kind="avg", bg_label=-1)
-    lines = skimage.feature.canny(gaussian(skimage.color.rgb2gray(image), 1), 1.5)
-    drawn = np.where(lines[..., None], 0.1, flat)
-    return np.where(mask[..., None], drawn, image).astype(np.float32)
-
-
-def blur(image: np.ndarray, mask: np.ndarray, radius: float = 5.0) -> np.ndarray:
-    """Blurred, float32, where the mask is True, and only with the colours there: nothing glows past its edge."""
-    inside = mask[..., None].astype(float)
-    colours, weights = (gaussian(layer, radius, channel_axis=-1) for layer in (image * inside, inside))
-    return np.where(mask[..., None], colours / np.maximum(weights, 1e-6), image).astype(np.float32)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from scipy.optimize import Bounds, minimize
 
 from .backend import keras, tf
 from .errors import check_real, check_whole
@@ -48,7 +47,6 @@ def style_transfer(
     total_variation: float = 5.0,
     octaves: int = 3,
     iters: int = 100,
-    lbfgs: bool = False,
     noise: bool = False,
     keep_colours: bool = False,
     seed: int = 0,
@@ -77,12 +75,10 @@ def style_transfer(
     total_variation
         Weight of the mean squared difference between neighbouring pixels, which keeps grain away.
     octaves, iters
-        Paint at so many sizes, each twice the one before, with so many steps at each: large fields of colour come from
-        the small ones (Gatys, Ecker, Bethge, Hertzmann and Shechtman, "Controlling Perceptual Factors in Neural Style
+        Paint at so many sizes, each twice the one before, with so many steps of Adam (Kingma and Ba 2015) at each. In
+        the same time it gets further than L-BFGS, which the authors used. Large fields of colour come from the small
+        sizes (Gatys, Ecker, Bethge, Hertzmann and Shechtman, "Controlling Perceptual Factors in Neural Style
         Transfer", 2017). Sizes below 32 pixels are left out.
-    lbfgs
-        L-BFGS as in their paper of 2016 (SciPy's, within bounds), which gets further in a step but takes more time for
-        it. False: Adam (Kingma and Ba 2015), clipped to [0, 1] at each step.
     noise
         Begin with noise, which only ``seed`` decides, in place of the content.
     keep_colours
@@ -126,7 +122,7 @@ def style_transfer(
     for divisor in (2**power for power in reversed(range(octaves)) if 2**power <= fitting):
         small, strokes = (load_image(each, [side // divisor for side in each.shape[:2]]) for each in (content, style))
         loss = feature_loss(model, small, strokes, kept, painted, total_variation)
-        made, iters = descend(loss, load_image(made, small.shape[:2]), iters, lbfgs, preview)
+        made, iters = descend(loss, load_image(made, small.shape[:2]), iters, preview)
     return np.clip(colours + _grey(made - content), 0, 1) if keep_colours else made
 
 
@@ -143,7 +139,7 @@ def invert_features(model: keras.Model, image: Any, layer_name: str, **options: 
     layer_name
         A layer that gives feature maps.
     model, options
-        As for :func:`style_transfer`: ``iters``, ``total_variation``, ``lbfgs``, ``seed``...
+        As for :func:`style_transfer`: ``iters``, ``total_variation``, ``seed``...
 
     Returns
     -------
@@ -195,32 +191,19 @@ def feature_loss(
 
 
 def descend(
-    evaluate: Callable, start: np.ndarray, iters: int, lbfgs: bool, preview: Callable | None = None
+    evaluate: Callable, start: np.ndarray, iters: int, preview: Callable | None = None
 ) -> tuple[np.ndarray, int]:
     """The picture, clipped to [0, 1], after some steps that lower a loss; and their number, 0 if it was interrupted."""
     picture, adam = tf.Variable(start), keras.optimizers.Adam(0.03)
-
-    def loss(flat: np.ndarray) -> list[np.ndarray]:
-        return [np.float64(number).ravel() for number in evaluate(tf.constant(flat.reshape(start.shape), tf.float32))]
-
-    def after(found: Any) -> None:
-        picture.assign(tf.clip_by_value(tf.reshape(tf.cast(found, tf.float32), start.shape), 0, 1))
-        bar.update()
-        if preview:
-            preview(picture.numpy())
-
-    with progress_bar(total=iters, desc="painting", unit="step") as bar:
-        try:
-            if lbfgs and iters:
-                options = {"maxiter": iters, "maxfun": 10 * iters, "ftol": 0, "gtol": 0}
-                rest = {"bounds": Bounds(0, 1), "callback": after, "options": options}
-                minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", **rest)
-            for _ in range(0 if lbfgs else iters):
-                adam.apply([evaluate(picture.value())[1]], [picture])
-                after(picture)
-        except KeyboardInterrupt:
-            print("Stopped: the picture so far.")
-            iters = 0  # what is left is to enlarge it
+    try:
+        for _ in progress_bar(iterable=range(iters), desc="painting", unit="step"):
+            adam.apply([evaluate(picture.value())[1]], [picture])
+            picture.assign(tf.clip_by_value(picture, 0, 1))
+            if preview:
+                preview(picture.numpy())
+    except KeyboardInterrupt:
+        print("Stopped: the picture so far.")
+        iters = 0  # what is left is to enlarge it
     return picture.numpy(), iters
 
 

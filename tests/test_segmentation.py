@@ -7,7 +7,7 @@ import pytest
 import skimage
 
 import helpers
-from helpers import blur, cartoon, draw_outline, keras, saliency_mask, segment
+from helpers import keras, saliency_mask, segment
 
 
 def scene(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -85,43 +85,6 @@ def test_bad_layers_are_named() -> None:
     network, image, _ = quarters()
     with pytest.raises(helpers.LayerNotFound, match=r"'color'.*colours"):
         segment(network, image, 2, "color")
-
-
-def test_effects_leave_the_rest_as_it_is() -> None:
-    image, known, _ = scene()
-    for effect in (cartoon, blur):
-        for mask in (known, ~known):
-            made = effect(image, mask)
-            np.testing.assert_array_equal(made[~mask], image[~mask])
-            assert np.abs(made[mask] - image[mask]).mean() > 0.01
-            assert made.dtype == np.float32 and made.min() >= 0 and made.max() <= 1
-        assert np.abs(effect(image, np.ones_like(known)) - image).mean() > 0.01
-
-
-def test_a_blurred_background_takes_no_colour_from_the_object() -> None:
-    image = np.zeros((40, 40, 3), np.float32)
-    known = np.zeros((40, 40), bool)
-    known[10:30, 10:30] = True
-    image[known], image[~known] = (1, 0, 0), (0, 0.5, 1)
-    np.testing.assert_allclose(blur(image, ~known), image, atol=1e-5)
-    assert blur(image, np.ones_like(known))[9, 20, 0] > 0.3, "where both are blurred the colours run"
-
-
-def test_a_cartoon_has_few_colours() -> None:
-    image, _, _ = scene()
-    assert (
-        len(np.unique(cartoon(image, image[..., 0] >= 0).reshape(-1, 3), axis=0))
-        < 300
-        < len(np.unique(image.reshape(-1, 3), axis=0))
-    )
-
-
-def test_the_outline_lies_on_the_edge() -> None:
-    image, known, _ = scene()
-    drawn = (draw_outline(image, known, (1, 0, 1)) == np.float32([1, 0, 1])).all(axis=2)
-    near = skimage.morphology.dilation(known, np.ones((5, 5))) & ~skimage.morphology.erosion(known, np.ones((5, 5)))
-    assert drawn.any() and near[drawn].all()
-    np.testing.assert_array_equal(draw_outline(image, known)[~drawn], image[~drawn])
 
 
 def test_the_overlay_is_brighter_where_the_map_is_stronger() -> None:

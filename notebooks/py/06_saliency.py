@@ -12,6 +12,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+import skimage
 
 import helpers
 from helpers import tf
@@ -200,11 +201,18 @@ mask = helpers.saliency_mask(photo, map_)
 print(f"The mask holds {'less' if mask.mean() < 0.5 else 'more'} than half of the photo.")
 
 # %%
+patches = skimage.segmentation.slic(photo, 250, compactness=12)  # about 250 patches of like colour
+flat = skimage.color.label2rgb(patches, photo, kind="avg", bg_label=-1)
+inside = mask[..., None]
+background, weight = (skimage.filters.gaussian(part, 5, channel_axis=2) for part in (photo * ~inside, 1.0 * ~inside))
+blurred = background / np.maximum(weight, 1e-6)  # of the background alone, or the object would glow
+
+# %%
 tiles = {
     "map": helpers.overlay(photo, map_),
-    "outline": helpers.draw_outline(photo, mask),
-    "cartoon of the object": helpers.cartoon(photo, mask),
-    "blurred background": helpers.blur(photo, ~mask),
+    "outline": skimage.segmentation.mark_boundaries(photo, mask, mode="thick"),
+    "cartoon of the object": np.where(inside, flat, photo),
+    "blurred background": np.where(inside, photo, blurred),
 }
 caption = (
     "From the first component of block4_conv3, 8 x 8 numbers, to a mask: its outline, a cartoon inside and a blur "
@@ -221,7 +229,7 @@ tiles = {}
 for name in helpers.sample_names():
     photo = helpers.load_image(name, 192)
     regions = helpers.segment(model, photo, 3, "block4_conv3", seed=SEED)
-    tiles[name] = helpers.draw_outline(photo, regions)
+    tiles[name] = skimage.segmentation.mark_boundaries(photo, regions, mode="thick")
 caption = (
     "Three regions in each photo, found by clustering the vectors of block4_conv3: nobody marked a flower or a sky "
     "for the network. Which regions follow things, and which follow nothing?"

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from scipy.optimize import Bounds, minimize
 
 import helpers
 from helpers import keras, tf
@@ -43,10 +44,24 @@ def course(evaluate: Callable, start: np.ndarray, optimizer: str, seconds: float
         if spent > seconds:
             raise KeyboardInterrupt
 
-    with contextlib.redirect_stdout(None):  # it would say that it was stopped
-        descend(evaluate, start, 1_000_000, optimizer == "lbfgs", preview)
+    with contextlib.redirect_stdout(None), contextlib.suppress(KeyboardInterrupt):  # it would say that it was stopped
+        (descend_with_lbfgs if optimizer == "lbfgs" else descend)(evaluate, start, 1_000_000, preview)
     made[0] = (0.0, float(evaluate(tf.constant(start))[0]))
     return made
+
+
+def descend_with_lbfgs(evaluate: Callable, start: np.ndarray, iters: int, preview: Callable) -> None:
+    """SciPy's L-BFGS-B, as the authors used it."""
+
+    def both(numbers: np.ndarray) -> list[np.ndarray]:
+        return [np.float64(part).ravel() for part in evaluate(tf.constant(numbers.reshape(start.shape), tf.float32))]
+
+    def after(numbers: np.ndarray) -> None:
+        preview(numbers.reshape(start.shape).astype(np.float32).clip(0, 1))
+
+    options = {"maxiter": iters, "maxfun": 10 * iters, "ftol": 0, "gtol": 0}
+    rest = {"bounds": Bounds(0, 1), "callback": after, "options": options}
+    minimize(both, start.ravel(), jac=True, method="L-BFGS-B", **rest)
 
 
 def main() -> None:
