@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,37 +22,46 @@ BATCH = 16  # pictures that are improved together; more cost memory and gain no 
 LOOK = 16  # steps between two previews
 
 
+@dataclasses.dataclass
 class Climb:
-    """The checked arguments of one call, and the loop over batches, rounds and chunks of steps."""
+    """The arguments of one call, which are checked, and the loop over batches, rounds and steps."""
 
-    def __init__(
-        self,
-        model: keras.Model,
-        objective: Objective,
-        method: str | Recipe,
-        iters: int,
-        size: int,
-        seed: int,
-        bfloat16: bool,
-        snapshots: Sequence[int],
-        preview: Callable | None,
-        diversity: float = 0.0,
-    ) -> None:
-        snapshots = list(snapshots) if isinstance(snapshots, Iterable) else [snapshots]
-        check_call(model, iters, size, method, seed, snapshots)
-        self.recipe = method if isinstance(method, Recipe) else RECIPES[method]
+    model: keras.Model
+    objective: Objective
+    method: str | Recipe
+    iters: int
+    size: int
+    seed: int
+    bfloat16: bool
+    snapshots: Sequence[int]
+    preview: Callable | None
+    diversity: float = 0.0
+    stopped = False
+
+    def __post_init__(self) -> None:
+        model, iters, size = self.model, self.iters, self.size
+        check_whole("iters", iters, 1)
+        check_whole("size", size, 16, 2048)
+        check_whole("seed", self.seed, 0, 2**31 - 10_001)
+        self.recipe = RECIPES.get(self.method, self.method)
+        if not isinstance(self.recipe, Recipe):
+            raise ValueError(f"method is {self.method!r}; it must be one of {', '.join(RECIPES)}, or a Recipe.")
+        self.snapshots = list(self.snapshots) if isinstance(self.snapshots, Iterable) else [self.snapshots]
+        for step in self.snapshots:
+            check_whole("a step in snapshots", step, 0, iters - 1)
+        only = model.input_shape[1:3]
+        if any(side not in (None, size) for side in only):
+            raise ValueError(f"{model.name} takes pictures of {only[0]} x {only[1]} pixels only, not {size} x {size}.")
         rounds = self.recipe.rounds
         self.sides = {iters * n // rounds: max(16, size * (n + 1) // rounds) for n in range(rounds)}  # from that step
         smallest = min(self.sides.values())
-        if smallest < size and model.input_shape[1:3] != (None, None):
+        if smallest < size and only != (None, None):
             raise ValueError(f"{model.name} takes pictures of {size} x {size} pixels only: leave out rounds.")
-        check_places(model, objective, smallest)
-        self.objective, self.iters, self.preview = objective, iters, preview
-        self.snapshots, self.stopped = set(snapshots), False
-        key = (*((t.kind, t.layer_name, t.place, t.weight) for t in objective.terms), self.recipe, bfloat16, diversity)
-        kept = model.__dict__.setdefault("_ascents", {})
+        check_places(model, self.objective, smallest)
+        form = ((term.kind, term.layer_name, term.place, term.weight) for term in self.objective.terms)
+        key, kept = (*form, self.recipe, self.bfloat16, self.diversity), model.__dict__.setdefault("_ascents", {})
         if key not in kept:
-            kept[key] = CompiledStep(model, objective, self.recipe, bfloat16, diversity)
+            kept[key] = CompiledStep(model, self.objective, self.recipe, self.bfloat16, self.diversity)
         self.compiled: CompiledStep = kept[key]
 
     def run(self, indices: np.ndarray, seeds: list[int]) -> list[dict]:
@@ -159,17 +169,3 @@ class CompiledStep:
         others = tf.cast(tf.maximum(tf.shape(alike)[0] - 1, 1), tf.float32)
         mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / others
         return self.diversity * tf.stop_gradient(tf.abs(responses)) * mean
-
-
-def check_call(model: keras.Model, iters: Any, size: Any, method: Any, seed: Any, snapshots: list) -> None:
-    """Raise ValueError for the first argument that makes no sense, with its value and the valid ones."""
-    check_whole("iters", iters, 1)
-    check_whole("size", size, 16, 2048)
-    check_whole("seed", seed, 0, 2**31 - 10_001)
-    if not isinstance(method, Recipe) and method not in RECIPES:
-        raise ValueError(f"method is {method!r}; it must be one of {', '.join(RECIPES)}, or a Recipe.")
-    for step in snapshots:
-        check_whole("a step in snapshots", step, 0, iters - 1)
-    sides = model.input_shape[1:3]
-    if any(side not in (None, size) for side in sides):
-        raise ValueError(f"{model.name} takes pictures of {sides[0]} x {sides[1]} pixels only, not {size} x {size}.")
