@@ -140,8 +140,8 @@ class CompiledStep:
         if before is None:
             parameters = tf.concat([recipes.start(self.recipe, size, seed) for seed in seeds], axis=0)
         else:
-            parameters = recipes.enlarged(before[0], size)
-        return (parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)) if self.recipe.adam else (parameters,)
+            parameters = tf.image.resize(before[0], (size, size), method="bicubic")
+        return parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)
 
     def run(self, state: tuple, indices: Any, step: int, seed: int) -> tuple[tuple, Any]:
         """One step in one call of a graph; returns the new state and the responses, float32 (batch,)."""
