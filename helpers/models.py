@@ -12,10 +12,11 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from .backend import keras, tf
@@ -23,9 +24,6 @@ from .downloads import keras_cache, watched_downloads
 from .errors import WeightsUnavailable, check_whole
 from .images import to_pil
 from .layers import conv_layers
-
-if TYPE_CHECKING:
-    import pandas
 
 BUNDLED = "mini_vgg16"
 BUNDLED_FILE = Path(__file__).parent / "weights" / "mini_vgg16.npz"
@@ -223,7 +221,7 @@ def preprocess(model: keras.Model, images: Any) -> Any:
     return batch if network is None else network.preprocess_input(batch * 255.0)
 
 
-def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataFrame:
+def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame:
     """What the network says the picture shows.
 
     Parameters
@@ -246,8 +244,6 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataF
     ValueError
         If the model has no head or ``top`` is below 1.
     """
-    import pandas
-
     network = getattr(model, "network", None)
     if network is None or len(model.output_shape) != 2:
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
@@ -257,7 +253,5 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataF
     output = model(preprocess(model, np.float32(resampled) / 255), training=False)
     if model.layers[-1].activation is not keras.activations.softmax:
         output = tf.nn.softmax(output)
-    probabilities = output.numpy()[0]
-    order = np.argsort(-probabilities)[:top]
-    labels = network.labels()
-    return pandas.DataFrame({"class": [labels[number] for number in order], "probability": probabilities[order]})
+    table = pd.DataFrame({"class": network.labels(), "probability": output.numpy()[0]})
+    return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True).head(top)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .activations import Patch
 from .images import file_bytes, to_pil
-
-if TYPE_CHECKING:
-    import pandas
-
-    from .activations import Patch
 
 LARGEST_PNG = 200_000  # bytes; textures compress badly, and a notebook holds many figures
 WIDTH = 9.0  # inches; at 100 dots an inch a figure is as wide as a notebook's text
@@ -235,7 +232,7 @@ def _signed_rows(rows: Sequence[np.ndarray], columns: Sequence[str], titles: Seq
     return figure
 
 
-def plot_predictions(image: np.ndarray, predictions: pandas.DataFrame) -> Figure:
+def plot_predictions(image: np.ndarray, predictions: pd.DataFrame) -> Figure:
     """A photo beside the network's most probable classes, as bars with their probabilities."""
     figure = Figure(figsize=(WIDTH * 0.8, 2.4), layout="constrained")
     picture, bars = figure.subplots(1, 2, width_ratios=[1, 1.2])
