@@ -117,15 +117,12 @@ def _from_keras(constructor: Callable, pretrained: bool, include_top: bool, inpu
     module = sys.modules[constructor.__module__]
     build = functools.partial(constructor, include_top=include_top, input_shape=input_shape)
     ask = module.imagenet_utils.obtain_input_shape
-    with warnings.catch_warnings(), mock.patch.object(module.imagenet_utils, ask.__name__, wraps=ask) as asked:
+    size = lambda: f"about {build(weights=None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
+    whole = _readable(f"A file in {keras_cache()}", constructor.__name__.lower(), OSError)
+    asking = mock.patch.object(module.imagenet_utils, ask.__name__, wraps=ask)
+    with warnings.catch_warnings(), asking as asked, watched_downloads(size), whole:
         warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
-        if pretrained:
-            size = lambda: f"about {build(weights=None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
-            whole = _readable(f"A file in {keras_cache()}", constructor.__name__.lower(), OSError)
-            with watched_downloads(size), whole:
-                model = build(weights="imagenet")
-        else:
-            model = build(weights=None)
+        model = build(weights="imagenet" if pretrained else None)
     default_size = asked.call_args.kwargs["default_size"]
     model.network = Network(model.name, module.preprocess_input, default_size, _imagenet_labels)
     return model
