@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import skimage
 from PIL import Image
 
 from .backend import keras
@@ -48,8 +49,7 @@ def _as_jpeg(picture: Image.Image) -> Image.Image:
 
 
 def _noisy(picture: Image.Image) -> Image.Image:
-    levels = np.asarray(picture) + np.random.default_rng(0).normal(0, 5, (picture.height, picture.width, 3))
-    return Image.fromarray(np.round(levels.clip(0, 255)).astype(np.uint8))
+    return to_pil(skimage.util.random_noise(np.asarray(picture), var=(5 / 255) ** 2, rng=0))
 
 
 HELD_OUT: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -126,7 +126,7 @@ def natural_responses(model: keras.Model, layer_name: str, size: int) -> Yardsti
     kept = model.__dict__.setdefault("_natural_responses", {})
     if (layer_name, size) not in kept:
         photos = np.stack([sample_image(name, (2 * size, 3 * size)) for name in sample_names()])
-        crops = photos.reshape(-1, 2, size, 3, size, 3).swapaxes(2, 3).reshape(-1, size, size, 3)  # 2 x 3 of each
+        crops = skimage.util.view_as_blocks(photos, (1, size, size, 3)).reshape(-1, size, size, 3)  # 2 x 3 of each
         means = mean_responses(model, layer_name, crops)
         fine = float(np.median([high_frequency_share(crop) for crop in crops]))
         source = f"{len(crops)} crops of the sample photos"
