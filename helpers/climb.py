@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -88,24 +87,24 @@ class Climb:
 
     def _batch(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
         begun, history, snapshots, state = time.perf_counter(), [], {}, None
-        rgb, ids = functools.partial(recipes.to_rgb, self.recipe), tf.constant(indices)
+        ids = tf.constant(indices)
         try:
             for step in range(self.iters):
                 if step in self.sides:
                     state = self.compiled.start(seeds, self.sides[step], state)
                 if step in self.snapshots:
-                    snapshots[step] = rgb(state[0]).numpy()
+                    snapshots[step] = recipes.to_rgb(self.recipe, state[0]).numpy()
                 state, responses = self.compiled.run(state, ids, step, seeds[0])
                 history.append(responses.numpy())
                 bar.set_postfix(response=f"{history[-1].mean():.3g}", refresh=False)
                 bar.update(len(seeds))
                 if self.preview and (len(history) % LOOK == 0 or len(history) in (*self.sides, self.iters)):
-                    self.preview(rgb(state[0]).numpy())
+                    self.preview(recipes.to_rgb(self.recipe, state[0]).numpy())
         except KeyboardInterrupt:
             self.stopped = True
             if not history:
                 return []
-        images = np.round(rgb(state[0]).numpy() * 255).astype(np.float32) / 255
+        images = np.round(recipes.to_rgb(self.recipe, state[0]).numpy() * 255).astype(np.float32) / 255
         responses = self.compiled.reported(images, ids)[0].numpy()
         seconds, history = time.perf_counter() - begun, np.stack(history)
         common = {"objective": self.objective, "iters": len(history), "seconds": seconds}
@@ -163,9 +162,7 @@ class CompiledStep:
         """What diversity takes off each response: the mean cosine between its Gram matrix and the others'."""
         if not self.diversity:
             return 0.0
-        gram = tf.einsum("bhwc,bhwd->bcd", maps, maps)
-        gram = tf.math.l2_normalize(tf.reshape(gram, [tf.shape(gram)[0], -1]), axis=1)
-        alike = gram @ tf.transpose(gram)
-        others = tf.cast(tf.maximum(tf.shape(alike)[0] - 1, 1), tf.float32)
-        mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / others
+        grams = tf.math.l2_normalize(tf.einsum("bhwc,bhwd->bcd", maps, maps), axis=[1, 2])
+        alike = tf.einsum("icd,jcd->ij", grams, grams)
+        mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / max(len(maps) - 1, 1)
         return self.diversity * tf.stop_gradient(tf.abs(responses)) * mean
