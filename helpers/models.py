@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import io
 import os
 import sys
 import warnings
@@ -180,7 +179,7 @@ def _bundled_arrays() -> dict[str, np.ndarray]:
             f"{BUNDLED_FILE} is missing or damaged: its SHA-256 is {digest}, not {BUNDLED_SHA256}. "
             "Restore it from the repository."
         )
-    return dict(np.load(io.BytesIO(data)))
+    return dict(np.load(BUNDLED_FILE))
 
 
 @functools.cache

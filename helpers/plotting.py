@@ -1,7 +1,5 @@
 """Arrays to figures: one style, and no figure is shown without a sentence that says what is seen."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """How gradient ascent changes a picture: parametrisation, random transformations, regularisers and the step."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 
