@@ -107,7 +107,7 @@ class Climb:
         images = np.round(recipes.to_rgb(self.recipe, state[0]).numpy() * 255).astype(np.float32) / 255
         responses = self.compiled.reported(images, ids)[0].numpy()
         seconds, history = time.perf_counter() - begun, np.stack(history)
-        common = {"objective": self.objective, "iters": len(history), "seconds": seconds}
+        common = {"iters": len(history), "seconds": seconds}
         return [
             common
             | {"image": images[n], "response": float(responses[n]), "history": history[:, n], "seed": seed}

@@ -175,8 +175,7 @@ def _through(layer: keras.Layer, field: np.ndarray, inputs: list, output: keras.
         return np.stack([first + shift, last + shift, stride])
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if window is None:
-        same_map = all(tensor.shape[1:3] == output.shape[1:3] for tensor in inputs)
-        return field if same_map else None
+        return field if all(tensor.shape[1:3] == output.shape[1:3] for tensor in inputs) else None
     step, reach, before = np.array(layer.strides), np.array(window), 0  # the window covers reach units
     reach = (reach - 1) * getattr(layer, "dilation_rate", 1) + 1
     if layer.padding == "same":  # TensorFlow puts the smaller half in front

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import skimage
 from PIL import Image
+from skimage.util import random_noise, view_as_blocks
 
 from .backend import keras
 from .errors import check_filter
@@ -44,18 +44,10 @@ class Quality:
     source: str  # which natural pictures
 
 
-def _as_jpeg(picture: Image.Image) -> Image.Image:
-    return Image.open(io.BytesIO(file_bytes(picture, "jpeg", quality=75))).convert("RGB")
-
-
-def _noisy(picture: Image.Image) -> Image.Image:
-    return to_pil(skimage.util.random_noise(np.asarray(picture), var=(5 / 255) ** 2, rng=0))
-
-
 HELD_OUT: dict[str, Callable[[Image.Image], Image.Image]] = {
     "a fifth darker": lambda picture: picture.point(lambda level: round(0.8 * level)),
-    "noise of 5 grey levels": _noisy,
-    "JPEG at quality 75": _as_jpeg,
+    "noise of 5 grey levels": lambda picture: to_pil(random_noise(np.asarray(picture), var=(5 / 255) ** 2, rng=0)),
+    "JPEG at quality 75": lambda picture: Image.open(io.BytesIO(file_bytes(picture, "jpeg", quality=75))),
     "sheared by a tenth": lambda picture: picture.transform(
         picture.size, Image.Transform.AFFINE, (1, 0.1, -0.05 * picture.width, 0, 1, 0), Image.Resampling.BICUBIC
     ),
@@ -126,7 +118,7 @@ def natural_responses(model: keras.Model, layer_name: str, size: int) -> Yardsti
     kept = model.__dict__.setdefault("_natural_responses", {})
     if (layer_name, size) not in kept:
         photos = np.stack([sample_image(name, (2 * size, 3 * size)) for name in sample_names()])
-        crops = skimage.util.view_as_blocks(photos, (1, size, size, 3)).reshape(-1, size, size, 3)  # 2 x 3 of each
+        crops = view_as_blocks(photos, (1, size, size, 3)).reshape(-1, size, size, 3)  # 2 x 3 of each
         means = mean_responses(model, layer_name, crops)
         fine = float(np.median([high_frequency_share(crop) for crop in crops]))
         source = f"{len(crops)} crops of the sample photos"
