@@ -87,14 +87,13 @@ class Climb:
 
     def _batch(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
         begun, history, snapshots, state = time.perf_counter(), [], {}, None
-        ids = tf.constant(indices)
         try:
             for step in range(self.iters):
                 if step in self.sides:
                     state = self.compiled.start(seeds, self.sides[step], state)
                 if step in self.snapshots:
                     snapshots[step] = recipes.to_rgb(self.recipe, state[0]).numpy()
-                state, responses = self.compiled.run(state, ids, step, seeds[0])
+                state, responses = self.compiled.run(state, indices, step, seeds[0])
                 history.append(responses.numpy())
                 bar.set_postfix(response=f"{history[-1].mean():.3g}", refresh=False)
                 bar.update(len(seeds))
@@ -105,7 +104,7 @@ class Climb:
             if not history:
                 return []
         images = np.round(recipes.to_rgb(self.recipe, state[0]).numpy() * 255).astype(np.float32) / 255
-        responses = self.compiled.reported(images, ids)[0].numpy()
+        responses = self.compiled.reported(images, indices)[0].numpy()
         seconds, history = time.perf_counter() - begun, np.stack(history)
         common = {"iters": len(history), "seconds": seconds}
         return [
