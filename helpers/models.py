@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -106,8 +105,10 @@ def _build(name: str, weights: Any, include_top: bool, input_shape: tuple | None
     else:
         raise ValueError(f"There is no network {name!r}. There are: {BUNDLED}, {', '.join(sorted(constructors))}.")
     if weights is not None and not pretrained:
-        with _readable(str(weights), model.name, Exception):
+        try:
             model.load_weights(weights)
+        except Exception as error:
+            raise _unreadable(str(weights), model.name, error) from error
     return model
 
 
@@ -117,11 +118,13 @@ def _from_keras(constructor: Callable, pretrained: bool, include_top: bool, inpu
     build = functools.partial(constructor, include_top=include_top, input_shape=input_shape)
     ask = module.imagenet_utils.obtain_input_shape
     size = lambda: f"about {build(weights=None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
-    whole = _readable(f"A file in {keras_cache()}", constructor.__name__.lower(), OSError)
     asking = mock.patch.object(module.imagenet_utils, ask.__name__, wraps=ask)
-    with warnings.catch_warnings(), asking as asked, watched_downloads(size), whole:
-        warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
-        model = build(weights="imagenet" if pretrained else None)
+    try:
+        with warnings.catch_warnings(), asking as asked, watched_downloads(size):
+            warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
+            model = build(weights="imagenet" if pretrained else None)
+    except OSError as error:
+        raise _unreadable(f"A file in {keras_cache()}", constructor.__name__.lower(), error) from error
     default_size = asked.call_args.kwargs["default_size"]
     model.network = Network(model.name, module.preprocess_input, default_size, _imagenet_labels)
     return model
@@ -137,14 +140,9 @@ def _constructors() -> dict[str, Callable[..., keras.Model]]:
     return {_plain(name): constructor for name, constructor in offered if name[0].isupper()}
 
 
-@contextlib.contextmanager
-def _readable(what: str, model_name: str, fault: type[Exception]) -> Iterator[None]:
-    """Turn what goes wrong while a file of weights is read into one clear exception."""
-    try:
-        yield
-    except fault as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {reason}") from error
+def _unreadable(what: str, model_name: str, error: Exception) -> WeightsUnavailable:
+    """One clear exception for whatever went wrong while a file of weights was read."""
+    return WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {str(error).strip().splitlines()[0]}")
 
 
 def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> keras.Model:
