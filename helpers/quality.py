@@ -96,11 +96,9 @@ def quality_cards(
 
 def mean_responses(model: keras.Model, layer_name: str, images: Sequence[np.ndarray]) -> np.ndarray:
     """Mean of every feature map after the activation: float32 ``(pictures, filters)``."""
-    submodel, means = get_submodel(model, layer_name), []
-    for first in range(0, len(images), BATCH):
-        maps = submodel(preprocess(model, np.stack(images[first : first + BATCH])), training=False)
-        means.append(np.asarray(maps).mean(axis=(1, 2)))
-    return np.concatenate(means)
+    submodel = get_submodel(model, layer_name)
+    batches = (preprocess(model, np.stack(images[first : first + BATCH])) for first in range(0, len(images), BATCH))
+    return np.concatenate([np.mean(submodel(batch, training=False), axis=(1, 2)) for batch in batches])
 
 
 def z_scores(responses: np.ndarray, yardstick: Yardstick) -> np.ndarray:
