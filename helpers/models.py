@@ -37,7 +37,7 @@ class Network:
     preprocess_input: Callable[[Any], Any]  # RGB in 0 to 255 -> what the first layer was trained on
     default_size: int  # pixels
     labels: Callable[[], list[str]]
-    statistics: Callable[[], dict[str, np.ndarray]] | None = None  # how its filters respond to natural pictures
+    statistics: Callable[[], dict[str, np.ndarray]] = dict  # how its filters respond to natural pictures, if known
 
 
 def load_model(
@@ -164,14 +164,13 @@ def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> 
         layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
     preprocess_input, labels = keras.applications.vgg16.preprocess_input, [str(label) for label in arrays["labels"]]
     statistics = functools.cache(lambda: dict(np.load(BUNDLED_FILE.with_name("statistics.npz"))))
-    model.network = Network(BUNDLED, preprocess_input, 64, lambda: labels, statistics if pretrained else None)
+    model.network = Network(BUNDLED, preprocess_input, 64, lambda: labels, statistics if pretrained else dict)
     return model
 
 
 @functools.cache
 def _bundled_arrays() -> dict[str, np.ndarray]:
-    data = BUNDLED_FILE.read_bytes() if BUNDLED_FILE.is_file() else b""
-    digest = hashlib.sha256(data).hexdigest() if data else "missing"
+    digest = hashlib.sha256(BUNDLED_FILE.read_bytes()).hexdigest() if BUNDLED_FILE.is_file() else "missing"
     if digest != BUNDLED_SHA256:
         raise WeightsUnavailable(
             f"{BUNDLED_FILE} is missing or damaged: its SHA-256 is {digest}, not {BUNDLED_SHA256}. "

@@ -109,8 +109,8 @@ def z_scores(responses: np.ndarray, yardstick: Yardstick) -> np.ndarray:
 
 def natural_responses(model: keras.Model, layer_name: str, size: int) -> Yardstick:
     """The yardstick of a layer: stored beside the bundled network's weights, else from crops of the sample photos."""
-    stored = getattr(getattr(model, "network", None), "statistics", None)
-    if stored is not None and f"{layer_name}/mean" in (arrays := stored()):
+    arrays = getattr(getattr(model, "network", None), "statistics", dict)()
+    if f"{layer_name}/mean" in arrays:
         values = [arrays[f"{layer_name}/{name}"] for name in ("mean", "deviation", "p999")]
         return Yardstick(*values, float(arrays["high_frequency"]), "1,000 validation pictures of Tiny ImageNet")
     kept = model.__dict__.setdefault("_natural_responses", {})
