@@ -134,10 +134,9 @@ def visualize_filters(
     for f_index in filters:
         check_filter(f_index, count, layer_name)
     climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, bfloat16, snapshots, preview)
-    rows = climb.run(np.array(filters, np.int32)[None], [seed] * len(filters))
+    made = zip(map(int, filters), climb.run(np.array(filters, np.int32)[None], [seed] * len(filters)), strict=False)
     common = {"layer_name": layer_name, "model": model}
-    numbers = [{"f_index": int(f_index), "objective": channel(layer_name, int(f_index))} for f_index in filters]
-    return [FilterImage(**row | own | common) for own, row in zip(numbers, rows, strict=False)]
+    return [FilterImage(objective=channel(layer_name, n), f_index=n, **common, **row) for n, row in made]
 
 
 def _count(model: keras.Model, layer_name: str) -> int:
@@ -192,7 +191,8 @@ def maximize(
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")
     climb = Climb(model, objective, method, iters, size, seed, bfloat16, snapshots, preview, diversity)
     indices = np.array([[term.index or 0] * count for term in objective.terms], np.int32)
-    return [AscentImage(**row) for row in climb.run(indices, [seed + number for number in range(count)])]
+    rows = climb.run(indices, [seed + number for number in range(count)])
+    return [AscentImage(objective=objective, **row) for row in rows]
 
 
 def seed_agreement(one: FilterImage, other: FilterImage) -> float:

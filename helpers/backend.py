@@ -3,37 +3,29 @@
 ``from helpers import keras, tf`` costs nothing; the first attribute that is read imports the real modules.
 """
 
-from __future__ import annotations
-
-import contextlib
 import functools
 import importlib
 import os
 import types
-from collections.abc import Iterator
 from typing import Any
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere: TensorFlow's C++ start-up lines bypass ``sys.stderr``."""
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
 
 
 @functools.cache
 def _import(name: str) -> types.ModuleType:
-    """Import a module; the first time, start TensorFlow with one convolution while nobody listens."""
+    """Import a module; the first time, start TensorFlow with one convolution while nobody listens.
+
+    Its C++ start-up lines bypass ``sys.stderr``: meanwhile what goes to file descriptor 2 goes nowhere.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silent_stderr():
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
         tensorflow = importlib.import_module("tensorflow")
         tensorflow.nn.conv2d(tensorflow.ones((1, 3, 3, 1)), tensorflow.ones((3, 3, 1, 1)), 1, "SAME")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
     return importlib.import_module(name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -18,93 +18,95 @@ from .progress import progress_bar
 from .recipes import RECIPES, Recipe
 
 BATCH = 16  # pictures that are improved together; more cost memory and gain no time on two cores
-CHUNK = 16  # steps between two looks at the progress bar
+LOOK = 16  # steps between two previews
 
 
+@dataclasses.dataclass
 class Climb:
-    """The checked arguments of one call, and the loop over batches, rounds and chunks of steps."""
+    """The arguments of one call, which are checked, and the loop over batches, rounds and steps."""
 
-    def __init__(
-        self,
-        model: keras.Model,
-        objective: Objective,
-        method: str | Recipe,
-        iters: int,
-        size: int,
-        seed: int,
-        bfloat16: bool,
-        snapshots: Sequence[int],
-        preview: Callable | None,
-        diversity: float = 0.0,
-    ) -> None:
-        snapshots = list(snapshots) if isinstance(snapshots, Iterable) else [snapshots]
-        check_call(model, iters, size, method, seed, snapshots)
-        self.recipe = method if isinstance(method, Recipe) else RECIPES[method]
+    model: keras.Model
+    objective: Objective
+    method: str | Recipe
+    iters: int
+    size: int
+    seed: int
+    bfloat16: bool
+    snapshots: Sequence[int]
+    preview: Callable | None
+    diversity: float = 0.0
+    stopped = False
+
+    def __post_init__(self) -> None:
+        model, iters, size = self.model, self.iters, self.size
+        check_whole("iters", iters, 1)
+        check_whole("size", size, 16, 2048)
+        check_whole("seed", self.seed, 0, 2**31 - 10_001)
+        self.recipe = RECIPES.get(self.method, self.method)
+        if not isinstance(self.recipe, Recipe):
+            raise ValueError(f"method is {self.method!r}; it must be one of {', '.join(RECIPES)}, or a Recipe.")
+        self.snapshots = list(self.snapshots) if isinstance(self.snapshots, Iterable) else [self.snapshots]
+        for step in self.snapshots:
+            check_whole("a step in snapshots", step, 0, iters - 1)
+        only = model.input_shape[1:3]
+        if any(side not in (None, size) for side in only):
+            raise ValueError(f"{model.name} takes pictures of {only[0]} x {only[1]} pixels only, not {size} x {size}.")
         rounds = self.recipe.rounds
         self.sides = {iters * n // rounds: max(16, size * (n + 1) // rounds) for n in range(rounds)}  # from that step
         smallest = min(self.sides.values())
-        if smallest < size and model.input_shape[1:3] != (None, None):
+        if smallest < size and only != (None, None):
             raise ValueError(f"{model.name} takes pictures of {size} x {size} pixels only: leave out rounds.")
-        check_places(model, objective, smallest)
-        self.objective, self.iters, self.preview = objective, iters, preview
-        self.snapshots, self.stopped = set(snapshots), False
-        key = (*((t.kind, t.layer_name, t.place, t.weight) for t in objective.terms), self.recipe, bfloat16, diversity)
-        kept = model.__dict__.setdefault("_ascents", {})
+        check_places(model, self.objective, smallest)
+        form = ((term.kind, term.layer_name, term.place, term.weight) for term in self.objective.terms)
+        key, kept = (*form, self.recipe, self.bfloat16, self.diversity), model.__dict__.setdefault("_ascents", {})
         if key not in kept:
-            kept[key] = CompiledStep(model, objective, self.recipe, bfloat16, diversity)
+            kept[key] = CompiledStep(model, self.objective, self.recipe, self.bfloat16, self.diversity)
         self.compiled: CompiledStep = kept[key]
 
     def run(self, indices: np.ndarray, seeds: list[int]) -> list[dict]:
         """One row for each picture; a silent one is tried again from other seeds."""
+        rows: dict[int, dict] = {}
+        may_be_silent = all(term.kind in ("channel", "neuron") and term.weight > 0 for term in self.objective.terms)
         with progress_bar(total=len(seeds) * self.iters, desc=str(self.objective), unit="step") as bar:
-            rows = self._batches(indices, seeds, bar)
-            may_be_silent = all(term.kind in ("channel", "neuron") and term.weight > 0 for term in self.objective.terms)
-            for again in range(1, self.recipe.starts if may_be_silent else 1):
-                silent = [place for place, row in enumerate(rows) if not row["response"] > 0]
-                bar.total += len(silent) * self.iters
-                found = self._batches(indices[:, silent], [seeds[place] + 1000 * again for place in silent], bar)
-                for place, row in zip(silent, found, strict=False):
-                    rows[place] = max(rows[place], row, key=lambda row: row["response"])
+            for again in range(self.recipe.starts if may_be_silent else 1):
+                left = [place for place in range(len(seeds)) if place not in rows or not rows[place]["response"] > 0]
+                bar.total = bar.n + len(left) * self.iters
+                for first in range(0, len(left), BATCH):
+                    if self.stopped:
+                        break
+                    batch = left[first : first + BATCH]
+                    found = self._batch(indices[:, batch], [seeds[place] + 1000 * again for place in batch], bar)
+                    for place, row in zip(batch, found, strict=False):
+                        rows[place] = max(rows.get(place, row), row, key=lambda row: row["response"])
         if self.stopped and not rows:
             raise KeyboardInterrupt
         if self.stopped:
-            steps = min(row["iters"] for row in rows)
+            steps = min(row["iters"] for row in rows.values())
             print(f"Stopped after {steps} of {self.iters} steps: the pictures so far.")
-        return rows
-
-    def _batches(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
-        rows: list[dict] = []
-        for first in range(0, len(seeds), BATCH):
-            batch = slice(first, first + BATCH)
-            rows += [] if self.stopped else self._batch(indices[:, batch], seeds[batch], bar)
-        return rows
+        return list(rows.values())
 
     def _batch(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
-        begun, history, snapshots, done = time.perf_counter(), [], {}, 0
-        rgb, ids, state = functools.partial(recipes.to_rgb, self.recipe), tf.constant(indices), None
+        begun, history, snapshots, state = time.perf_counter(), [], {}, None
         try:
-            while done < self.iters:
-                if done in self.sides:
-                    state = self.compiled.start(seeds, self.sides[done], state)
-                if done in self.snapshots:
-                    snapshots[done] = rgb(state[0]).numpy()
-                stops = (*self.sides, *self.snapshots, done + CHUNK, self.iters)
-                steps = min(stop for stop in stops if stop > done) - done
-                state, objectives = self.compiled.run(state, ids, done, steps, seeds[0])
-                history.append(objectives.numpy())
-                done += steps
-                bar.set_postfix(response=f"{history[-1][-1].mean():.3g}", refresh=False)
-                bar.update(steps * len(seeds))
-                if self.preview:
-                    self.preview(rgb(state[0]).numpy())
+            for step in range(self.iters):
+                if step in self.sides:
+                    state = self.compiled.start(seeds, self.sides[step], state)
+                if step in self.snapshots:
+                    snapshots[step] = recipes.to_rgb(self.recipe, state[0]).numpy()
+                state, responses = self.compiled.run(state, indices, step, seeds[0])
+                history.append(responses.numpy())
+                bar.set_postfix(response=f"{history[-1].mean():.3g}", refresh=False)
+                bar.update(len(seeds))
+                if self.preview and (len(history) % LOOK == 0 or len(history) in (*self.sides, self.iters)):
+                    self.preview(recipes.to_rgb(self.recipe, state[0]).numpy())
         except KeyboardInterrupt:
             self.stopped = True
-            if not done:
+            if not history:
                 return []
-        images = np.round(rgb(state[0]).numpy() * 255).astype(np.float32) / 255
-        responses = self.compiled.reported(images, ids)[0].numpy()
-        seconds, history = time.perf_counter() - begun, np.concatenate(history)
-        common = {"objective": self.objective, "iters": done, "seconds": seconds}
+        images = np.round(recipes.to_rgb(self.recipe, state[0]).numpy() * 255).astype(np.float32) / 255
+        responses = self.compiled.reported(images, indices)[0].numpy()
+        seconds, history = time.perf_counter() - begun, np.stack(history)
+        common = {"iters": len(history), "seconds": seconds}
         return [
             common
             | {"image": images[n], "response": float(responses[n]), "history": history[:, n], "seed": seed}
@@ -136,50 +138,30 @@ class CompiledStep:
         if before is None:
             parameters = tf.concat([recipes.start(self.recipe, size, seed) for seed in seeds], axis=0)
         else:
-            parameters = recipes.enlarged(before[0], size)
-        return (parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)) if self.recipe.adam else (parameters,)
+            parameters = tf.image.resize(before[0], (size, size), method="bicubic")
+        return parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)
 
-    def run(self, state: tuple, indices: Any, first: int, steps: int, seed: int) -> tuple[tuple, Any]:
-        """Some steps in one call of a graph; returns the new state and the responses, float32 (steps, batch)."""
-        arguments = (state, indices, tf.constant(first), tf.constant(steps), tf.constant([seed, 1]))
+    def run(self, state: tuple, indices: Any, step: int, seed: int) -> tuple[tuple, Any]:
+        """One step in one call of a graph; returns the new state and the responses, float32 (batch,)."""
+        arguments = (state, indices, tf.constant(step), tf.constant([seed, 1]))
         shape = tuple(state[0].shape)
         if shape not in self.graphs:  # a tf.function that is called by itself warns of a layer's first graph
             self.graphs[shape] = tf.function(self._run).get_concrete_function(*arguments)
         return self.graphs[shape](*arguments)
 
-    def _run(self, state: tuple, indices: Any, first: Any, steps: Any, seed: Any) -> tuple[tuple, Any]:
-        history = tf.TensorArray(tf.float32, size=steps)
-        for step in tf.range(steps):
-            with tf.GradientTape() as tape:
-                tape.watch(state[0])
-                whole = recipes.to_rgb(self.recipe, state[0])
-                responses, maps = self.maximised(recipes.transform(self.recipe, whole, seed, first + step), indices)
-                goal = recipes.penalised(self.recipe, responses, whole) - self._likeness(responses, maps)
-            history = history.write(step, responses)
-            state = recipes.update(self.recipe, state, tape.gradient(goal, state[0]), first + step)
-        return state, history.stack()
+    def _run(self, state: tuple, indices: Any, step: Any, seed: Any) -> tuple[tuple, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(state[0])
+            whole = recipes.to_rgb(self.recipe, state[0])
+            responses, maps = self.maximised(recipes.transform(self.recipe, whole, seed, step), indices)
+            goal = recipes.penalised(self.recipe, responses, whole) - self._likeness(responses, maps)
+        return recipes.update(self.recipe, state, tape.gradient(goal, state[0]), step), responses
 
     def _likeness(self, responses: Any, maps: Any) -> Any:
         """What diversity takes off each response: the mean cosine between its Gram matrix and the others'."""
         if not self.diversity:
             return 0.0
-        gram = tf.einsum("bhwc,bhwd->bcd", maps, maps)
-        gram = tf.math.l2_normalize(tf.reshape(gram, [tf.shape(gram)[0], -1]), axis=1)
-        alike = gram @ tf.transpose(gram)
-        others = tf.cast(tf.maximum(tf.shape(alike)[0] - 1, 1), tf.float32)
-        mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / others
+        grams = tf.math.l2_normalize(tf.einsum("bhwc,bhwd->bcd", maps, maps), axis=[1, 2])
+        alike = tf.einsum("icd,jcd->ij", grams, grams)
+        mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / max(len(maps) - 1, 1)
         return self.diversity * tf.stop_gradient(tf.abs(responses)) * mean
-
-
-def check_call(model: keras.Model, iters: Any, size: Any, method: Any, seed: Any, snapshots: list) -> None:
-    """Raise ValueError for the first argument that makes no sense, with its value and the valid ones."""
-    check_whole("iters", iters, 1)
-    check_whole("size", size, 16, 2048)
-    check_whole("seed", seed, 0, 2**31 - 10_001)
-    if not isinstance(method, Recipe) and method not in RECIPES:
-        raise ValueError(f"method is {method!r}; it must be one of {', '.join(RECIPES)}, or a Recipe.")
-    for step in snapshots:
-        check_whole("a step in snapshots", step, 0, iters - 1)
-    sides = model.input_shape[1:3]
-    if any(side not in (None, size) for side in sides):
-        raise ValueError(f"{model.name} takes pictures of {sides[0]} x {sides[1]} pixels only, not {size} x {size}.")

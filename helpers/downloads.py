@@ -1,11 +1,8 @@
 """Files of pre-trained networks: from Keras' cache, else from their home, and never a silent wait."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import contextlib
 import hashlib
-import os
 import sys
 import tempfile
 import threading
@@ -28,15 +25,13 @@ def keras_cache() -> Path:
     return Path(sys.modules[keras.utils.get_file.__module__].config.keras_home()) / "models"
 
 
-@contextlib.contextmanager
-def watched_downloads(size: Callable[[], str]) -> Iterator[None]:
+def watched_downloads(size: Callable[[], str]) -> contextlib.AbstractContextManager:
     """Inside this block Keras fetches its files through :func:`fetch`, which never waits in silence."""
 
     def get_file(fname: str, origin: str, file_hash: str | None = None, **_: object) -> str:
         return str(fetch(origin, keras_cache() / fname, file_hash, size))
 
-    with mock.patch.object(sys.modules[keras.utils.get_file.__module__], "get_file", get_file):
-        yield
+    return mock.patch.object(sys.modules[keras.utils.get_file.__module__], "get_file", get_file)
 
 
 def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) -> Path:
@@ -89,7 +84,7 @@ def whole(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=path.name, dir=path.parent, ignore_cleanup_errors=True) as folder:
         part = Path(folder) / path.name
         yield part
-        os.replace(part, path)
+        part.replace(path)
 
 
 def _download(url: str, path: Path, file_hash: str | None) -> None:

@@ -124,10 +124,8 @@ def current_entry(model: keras.Model, layer: str, folder: Path, size: int | None
 def fingerprint(model: keras.Model, layer: str, size: int) -> str:
     """SHA-256, shortened, of the recipe and all weights up to a layer: another network has another gallery."""
     cut = keras.Model(model.input, model.get_layer(layer).output)
-    digest = hashlib.sha256(f"{size} {layer} {STEPS} {RECIPES['fourier']}".encode())
-    for weight in cut.weights:
-        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
-    return digest.hexdigest()[:16]
+    recipe = f"{size} {layer} {STEPS} {RECIPES['fourier']}".encode()
+    return hashlib.sha256(b"".join([recipe, *(weight.numpy().tobytes() for weight in cut.weights)])).hexdigest()[:16]
 
 
 def draw_layer(source: keras.Model | Callable[[], keras.Model], layer: str, size: int) -> tuple[bytes, list[dict]]:

@@ -1,7 +1,5 @@
 """Photos in: from a file, bytes, an address, an upload, a PIL image or an array to RGB float32 in [0, 1]."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os
@@ -83,7 +81,7 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
     ImageError
         If the source is missing, is no picture, is damaged, has over 50 megapixels, or holds values out of range.
     """
-    shape = _checked_size(size)
+    shape = None if size is None else _checked_size(size)
     if isinstance(source, (tuple, list)) and not source:
         raise ImageError("Nothing has been uploaded yet: choose a picture first.")
     if isinstance(source, (tuple, list)) and isinstance(source[0], Mapping):
@@ -118,14 +116,12 @@ def file_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def _checked_size(size: Any) -> tuple[int, int] | None:
-    if size is None:
-        return None
+def _checked_size(size: Any) -> tuple[int, int]:
     pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(pair) != 2 or not all(is_whole(number, 1, MAX_SIDE) for number in pair):
         valid = f"None, a number of pixels from 1 to {MAX_SIDE}, or a pair (height, width) of such numbers"
         raise ImageError(f"size is {size!r}; it must be {valid}.")
-    return int(pair[0]), int(pair[1])
+    return pair
 
 
 def _check_pixels(width: int, height: int) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from .backend import keras
 from .errors import LayerNotFound
 from .layers import conv_layers, kernel_of
 from .models import preprocess
-
-if TYPE_CHECKING:
-    import pandas
 
 FREQUENCIES = 64  # the kernel is padded with zeros to this size, so frequencies are 1 / 64 cycles per pixel apart
 RIVAL_POWER = 0.95  # a second pattern that reaches this share of the strongest ...
@@ -79,7 +75,7 @@ def rgb_kernels(model: keras.Model) -> np.ndarray:
     return np.einsum("rc,hwcf->hwrf", change, kernels).astype(np.float32)
 
 
-def preferred_gratings(kernels: np.ndarray) -> pandas.DataFrame:
+def preferred_gratings(kernels: np.ndarray) -> pd.DataFrame:
     """The grating (stripes whose brightness is a sine) that excites each kernel most, found by the Fourier transform.
 
     Parameters
@@ -101,8 +97,6 @@ def preferred_gratings(kernels: np.ndarray) -> pandas.DataFrame:
     The squared length of the response to a grating of unit amplitude is the kernel's Fourier power at the grating's
     frequency. Powers of the input channels are added: this is the response to the best mixture of channels.
     """
-    import pandas
-
     size = max(FREQUENCIES, *kernels.shape[:2])
     steps = np.fft.fftfreq(size)
     down, right = steps[:, None], steps[None]
@@ -118,7 +112,7 @@ def preferred_gratings(kernels: np.ndarray) -> pandas.DataFrame:
         oriented = own[turned | (frequency == 0)].max() < RIVAL_POWER * own[best]
         selectivity = own[best] / own.mean() if own[best] else np.nan
         rows.append((orientation[best] if oriented else np.nan, frequency[best], selectivity))
-    return pandas.DataFrame(rows, columns=["orientation", "frequency", "selectivity"]).rename_axis("kernel")
+    return pd.DataFrame(rows, columns=["orientation", "frequency", "selectivity"]).rename_axis("kernel")
 
 
 def _angle(first: np.ndarray, second: float) -> np.ndarray:

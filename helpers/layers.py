@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 
 from .backend import keras
 from .errors import LayerNotFound
-
-if TYPE_CHECKING:
-    import pandas
 
 
 def conv_layers(model: keras.Model) -> list[str]:
@@ -92,7 +90,7 @@ def kernel_of(layer: keras.Layer) -> keras.Variable | None:
     return next((weight for weight in layer.weights if len(weight.shape) == 4), None)
 
 
-def layer_table(model: keras.Model) -> pandas.DataFrame:
+def layer_table(model: keras.Model) -> pd.DataFrame:
     """One row for each layer: shapes, parameters, and how much of the picture one unit sees.
 
     Parameters
@@ -114,8 +112,6 @@ def layer_table(model: keras.Model) -> pandas.DataFrame:
     meet it is the union of theirs (Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural
     Networks", Distill 2019).
     """
-    import pandas
-
     fields = _receptive_fields(model)
     rows = []
     for layer in model.layers:
@@ -131,7 +127,7 @@ def layer_table(model: keras.Model) -> pandas.DataFrame:
             "stride": field and field.stride,
         }
         rows.append(row)
-    return pandas.DataFrame(rows).astype({"receptive_field": object, "stride": object, "kernel_shape": object})
+    return pd.DataFrame(rows).astype({"receptive_field": object, "stride": object, "kernel_shape": object})
 
 
 class Field(NamedTuple):
@@ -179,8 +175,7 @@ def _through(layer: keras.Layer, field: np.ndarray, inputs: list, output: keras.
         return np.stack([first + shift, last + shift, stride])
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if window is None:
-        same_map = all(tensor.shape[1:3] == output.shape[1:3] for tensor in inputs)
-        return field if same_map else None
+        return field if all(tensor.shape[1:3] == output.shape[1:3] for tensor in inputs) else None
     step, reach, before = np.array(layer.strides), np.array(window), 0  # the window covers reach units
     reach = (reach - 1) * getattr(layer, "dilation_rate", 1) + 1
     if layer.padding == "same":  # TensorFlow puts the smaller half in front

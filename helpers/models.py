@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
-import io
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from .backend import keras, tf
@@ -23,9 +22,6 @@ from .downloads import keras_cache, watched_downloads
 from .errors import WeightsUnavailable, check_whole
 from .images import to_pil
 from .layers import conv_layers
-
-if TYPE_CHECKING:
-    import pandas
 
 BUNDLED = "mini_vgg16"
 BUNDLED_FILE = Path(__file__).parent / "weights" / "mini_vgg16.npz"
@@ -41,7 +37,7 @@ class Network:
     preprocess_input: Callable[[Any], Any]  # RGB in 0 to 255 -> what the first layer was trained on
     default_size: int  # pixels
     labels: Callable[[], list[str]]
-    statistics: Callable[[], dict[str, np.ndarray]] | None = None  # how its filters respond to natural pictures
+    statistics: Callable[[], dict[str, np.ndarray]] = dict  # how its filters respond to natural pictures, if known
 
 
 def load_model(
@@ -109,8 +105,10 @@ def _build(name: str, weights: Any, include_top: bool, input_shape: tuple | None
     else:
         raise ValueError(f"There is no network {name!r}. There are: {BUNDLED}, {', '.join(sorted(constructors))}.")
     if weights is not None and not pretrained:
-        with _readable(str(weights), model.name, Exception):
+        try:
             model.load_weights(weights)
+        except Exception as error:
+            raise _unreadable(str(weights), model.name, error) from error
     return model
 
 
@@ -119,15 +117,14 @@ def _from_keras(constructor: Callable, pretrained: bool, include_top: bool, inpu
     module = sys.modules[constructor.__module__]
     build = functools.partial(constructor, include_top=include_top, input_shape=input_shape)
     ask = module.imagenet_utils.obtain_input_shape
-    with warnings.catch_warnings(), mock.patch.object(module.imagenet_utils, ask.__name__, wraps=ask) as asked:
-        warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
-        if pretrained:
-            size = lambda: f"about {build(weights=None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
-            whole = _readable(f"A file in {keras_cache()}", constructor.__name__.lower(), OSError)
-            with watched_downloads(size), whole:
-                model = build(weights="imagenet")
-        else:
-            model = build(weights=None)
+    size = lambda: f"about {build(weights=None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
+    asking = mock.patch.object(module.imagenet_utils, ask.__name__, wraps=ask)
+    try:
+        with warnings.catch_warnings(), asking as asked, watched_downloads(size):
+            warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
+            model = build(weights="imagenet" if pretrained else None)
+    except OSError as error:
+        raise _unreadable(f"A file in {keras_cache()}", constructor.__name__.lower(), error) from error
     default_size = asked.call_args.kwargs["default_size"]
     model.network = Network(model.name, module.preprocess_input, default_size, _imagenet_labels)
     return model
@@ -143,14 +140,9 @@ def _constructors() -> dict[str, Callable[..., keras.Model]]:
     return {_plain(name): constructor for name, constructor in offered if name[0].isupper()}
 
 
-@contextlib.contextmanager
-def _readable(what: str, model_name: str, fault: type[Exception]) -> Iterator[None]:
-    """Turn what goes wrong while a file of weights is read into one clear exception."""
-    try:
-        yield
-    except fault as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {reason}") from error
+def _unreadable(what: str, model_name: str, error: Exception) -> WeightsUnavailable:
+    """One clear exception for whatever went wrong while a file of weights was read."""
+    return WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {str(error).strip().splitlines()[0]}")
 
 
 def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> keras.Model:
@@ -172,20 +164,19 @@ def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> 
         layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
     preprocess_input, labels = keras.applications.vgg16.preprocess_input, [str(label) for label in arrays["labels"]]
     statistics = functools.cache(lambda: dict(np.load(BUNDLED_FILE.with_name("statistics.npz"))))
-    model.network = Network(BUNDLED, preprocess_input, 64, lambda: labels, statistics if pretrained else None)
+    model.network = Network(BUNDLED, preprocess_input, 64, lambda: labels, statistics if pretrained else dict)
     return model
 
 
 @functools.cache
 def _bundled_arrays() -> dict[str, np.ndarray]:
-    data = BUNDLED_FILE.read_bytes() if BUNDLED_FILE.is_file() else b""
-    digest = hashlib.sha256(data).hexdigest() if data else "missing"
+    digest = hashlib.sha256(BUNDLED_FILE.read_bytes()).hexdigest() if BUNDLED_FILE.is_file() else "missing"
     if digest != BUNDLED_SHA256:
         raise WeightsUnavailable(
             f"{BUNDLED_FILE} is missing or damaged: its SHA-256 is {digest}, not {BUNDLED_SHA256}. "
             "Restore it from the repository."
         )
-    return dict(np.load(io.BytesIO(data)))
+    return dict(np.load(BUNDLED_FILE))
 
 
 @functools.cache
@@ -223,7 +214,7 @@ def preprocess(model: keras.Model, images: Any) -> Any:
     return batch if network is None else network.preprocess_input(batch * 255.0)
 
 
-def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataFrame:
+def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame:
     """What the network says the picture shows.
 
     Parameters
@@ -246,8 +237,6 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataF
     ValueError
         If the model has no head or ``top`` is below 1.
     """
-    import pandas
-
     network = getattr(model, "network", None)
     if network is None or len(model.output_shape) != 2:
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
@@ -257,7 +246,5 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pandas.DataF
     output = model(preprocess(model, np.float32(resampled) / 255), training=False)
     if model.layers[-1].activation is not keras.activations.softmax:
         output = tf.nn.softmax(output)
-    probabilities = output.numpy()[0]
-    order = np.argsort(-probabilities)[:top]
-    labels = network.labels()
-    return pandas.DataFrame({"class": [labels[number] for number in order], "probability": probabilities[order]})
+    table = pd.DataFrame({"class": network.labels(), "probability": output.numpy()[0]})
+    return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True).head(top)

@@ -1,21 +1,17 @@
 """Arrays to figures: one style, and no figure is shown without a sentence that says what is seen."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import skimage
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .activations import Patch
 from .images import file_bytes, to_pil
-
-if TYPE_CHECKING:
-    import pandas
-
-    from .activations import Patch
 
 LARGEST_PNG = 200_000  # bytes; textures compress badly, and a notebook holds many figures
 WIDTH = 9.0  # inches; at 100 dots an inch a figure is as wide as a notebook's text
@@ -63,22 +59,17 @@ def show_picture(png: bytes, caption: str) -> None:
 def tile(images: Sequence[np.ndarray] | np.ndarray, columns: int = 8, gap: int = 2, fill: float = 1.0) -> np.ndarray:
     """Lay pictures of one shape out as one array, row by row; empty places and gaps hold ``fill``."""
     images = np.asarray(images)
-    count, height, width = images.shape[:3]
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:]), fill, images.dtype)
-    for place, image in enumerate(images):
-        top, left = place // columns * (height + gap), place % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
+    columns = min(columns, len(images))
+    layout = {"grid_shape": (-(-len(images) // columns), columns), "padding_width": gap}
+    framed = skimage.util.montage(images, [fill] * 3, channel_axis=-1 if images.ndim == 4 else None, **layout)
+    return framed[gap : len(framed) - gap, gap : framed.shape[1] - gap]
 
 
 def block_means(maps: np.ndarray, step: int) -> np.ndarray:
     """Float ``(h, w, channels)`` reduced to its means over whole blocks of step x step (at most a side)."""
     step = max(1, min(step, *maps.shape[:2]))
-    rows, columns, channels = maps.shape[0] // step, maps.shape[1] // step, maps.shape[2]
-    blocks = maps[: rows * step, : columns * step].reshape(rows, step, columns, step, channels)
-    return blocks.mean(axis=(1, 3))
+    height, width = (side // step * step for side in maps.shape[:2])
+    return skimage.transform.downscale_local_mean(maps[:height, :width], (step, step, 1))
 
 
 def normalize(maps: np.ndarray) -> np.ndarray:
@@ -169,11 +160,8 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
 
 def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
     """Patches of photos that excite a channel, strongest first, each under its photo's name."""
-    if patches:
-        return titled_grid([(f"{p.photo}\n{p.response:.3g}", p.image) for p in patches], columns, 0.4)
-    figure, axes = grid(1, columns, 1.0, 0.4)
-    axes[0].text(0.5, 0.5, "no photo excites this channel", ha="center")
-    return figure
+    pictures = [(f"{patch.photo}\n{patch.response:.3g}", patch.image) for patch in patches]
+    return titled_grid(pictures or [("no photo excites this channel", np.ones((1, 1, 3)))], columns, 0.4)
 
 
 def plot_kernels(
@@ -235,7 +223,7 @@ def _signed_rows(rows: Sequence[np.ndarray], columns: Sequence[str], titles: Seq
     return figure
 
 
-def plot_predictions(image: np.ndarray, predictions: pandas.DataFrame) -> Figure:
+def plot_predictions(image: np.ndarray, predictions: pd.DataFrame) -> Figure:
     """A photo beside the network's most probable classes, as bars with their probabilities."""
     figure = Figure(figsize=(WIDTH * 0.8, 2.4), layout="constrained")
     picture, bars = figure.subplots(1, 2, width_ratios=[1, 1.2])

@@ -1,7 +1,5 @@
 """One kind of progress bar: it appears after a moment, and not at all where ``TQDM_DISABLE`` is set."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

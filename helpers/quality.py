@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from skimage.util import random_noise, view_as_blocks
 
 from .backend import keras
 from .errors import check_filter
@@ -43,19 +44,10 @@ class Quality:
     source: str  # which natural pictures
 
 
-def _as_jpeg(picture: Image.Image) -> Image.Image:
-    return Image.open(io.BytesIO(file_bytes(picture, "jpeg", quality=75))).convert("RGB")
-
-
-def _noisy(picture: Image.Image) -> Image.Image:
-    levels = np.asarray(picture) + np.random.default_rng(0).normal(0, 5, (picture.height, picture.width, 3))
-    return Image.fromarray(np.round(levels.clip(0, 255)).astype(np.uint8))
-
-
 HELD_OUT: dict[str, Callable[[Image.Image], Image.Image]] = {
     "a fifth darker": lambda picture: picture.point(lambda level: round(0.8 * level)),
-    "noise of 5 grey levels": _noisy,
-    "JPEG at quality 75": _as_jpeg,
+    "noise of 5 grey levels": lambda picture: to_pil(random_noise(np.asarray(picture), var=(5 / 255) ** 2, rng=0)),
+    "JPEG at quality 75": lambda picture: Image.open(io.BytesIO(file_bytes(picture, "jpeg", quality=75))),
     "sheared by a tenth": lambda picture: picture.transform(
         picture.size, Image.Transform.AFFINE, (1, 0.1, -0.05 * picture.width, 0, 1, 0), Image.Resampling.BICUBIC
     ),
@@ -104,11 +96,9 @@ def quality_cards(
 
 def mean_responses(model: keras.Model, layer_name: str, images: Sequence[np.ndarray]) -> np.ndarray:
     """Mean of every feature map after the activation: float32 ``(pictures, filters)``."""
-    submodel, means = get_submodel(model, layer_name), []
-    for first in range(0, len(images), BATCH):
-        maps = submodel(preprocess(model, np.stack(images[first : first + BATCH])), training=False)
-        means.append(np.asarray(maps).mean(axis=(1, 2)))
-    return np.concatenate(means)
+    submodel = get_submodel(model, layer_name)
+    batches = (preprocess(model, np.stack(images[first : first + BATCH])) for first in range(0, len(images), BATCH))
+    return np.concatenate([np.mean(submodel(batch, training=False), axis=(1, 2)) for batch in batches])
 
 
 def z_scores(responses: np.ndarray, yardstick: Yardstick) -> np.ndarray:
@@ -119,14 +109,14 @@ def z_scores(responses: np.ndarray, yardstick: Yardstick) -> np.ndarray:
 
 def natural_responses(model: keras.Model, layer_name: str, size: int) -> Yardstick:
     """The yardstick of a layer: stored beside the bundled network's weights, else from crops of the sample photos."""
-    stored = getattr(getattr(model, "network", None), "statistics", None)
-    if stored is not None and f"{layer_name}/mean" in (arrays := stored()):
+    arrays = getattr(getattr(model, "network", None), "statistics", dict)()
+    if f"{layer_name}/mean" in arrays:
         values = [arrays[f"{layer_name}/{name}"] for name in ("mean", "deviation", "p999")]
         return Yardstick(*values, float(arrays["high_frequency"]), "1,000 validation pictures of Tiny ImageNet")
     kept = model.__dict__.setdefault("_natural_responses", {})
     if (layer_name, size) not in kept:
         photos = np.stack([sample_image(name, (2 * size, 3 * size)) for name in sample_names()])
-        crops = photos.reshape(-1, 2, size, 3, size, 3).swapaxes(2, 3).reshape(-1, size, size, 3)  # 2 x 3 of each
+        crops = view_as_blocks(photos, (1, size, size, 3)).reshape(-1, size, size, 3)  # 2 x 3 of each
         means = mean_responses(model, layer_name, crops)
         fine = float(np.median([high_frequency_share(crop) for crop in crops]))
         source = f"{len(crops)} crops of the sample photos"

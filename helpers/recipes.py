@@ -1,7 +1,5 @@
 """How gradient ascent changes a picture: parametrisation, random transformations, regularisers and the step."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 
@@ -119,31 +117,25 @@ def transform(recipe: Recipe, images: Any, seed: Any, step: Any) -> Any:
 
 def penalised(recipe: Recipe, responses: Any, images: Any) -> Any:
     """The responses minus what total variation takes off."""
-    if not recipe.total_variation:
-        return responses
     down, right = images[:, 1:] - images[:, :-1], images[:, :, 1:] - images[:, :, :-1]
     variation = tf.reduce_mean(tf.abs(down), axis=[1, 2, 3]) + tf.reduce_mean(tf.abs(right), axis=[1, 2, 3])
     return responses - recipe.total_variation * tf.stop_gradient(tf.abs(responses)) * variation
 
 
 def update(recipe: Recipe, state: tuple, gradient: Any, step: Any) -> tuple:
-    """One step upwards. The state is (parameters, Adam's mean, Adam's mean square), or (parameters,) alone."""
+    """One step upwards. The state is (parameters, Adam's mean, Adam's mean square); without Adam the two stay 0."""
+    parameters, mean, square = state
     if recipe.adam:
-        parameters, mean, square = state
         time_step = tf.cast(step + 1, tf.float32)
         mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
         direction = mean / (1 - 0.9**time_step) / (tf.sqrt(square / (1 - 0.999**time_step)) + 1e-8)
-        rest = (mean, square)
     else:
-        (parameters,), rest = state, ()
         direction = gradient / (tf.sqrt(tf.reduce_sum(gradient**2, axis=[1, 2, 3], keepdims=True)) + 1e-8)
-    parameters += recipe.rate * direction
-    if recipe.decay:
-        parameters *= 1 - recipe.decay
+    parameters = (parameters + recipe.rate * direction) * (1 - recipe.decay)
     if recipe.blur_every:
         due = tf.equal(step % recipe.blur_every, recipe.blur_every - 1)
         parameters = tf.cond(due, lambda: blurred(parameters, recipe.blur), lambda: parameters)
-    return (parameters, *rest)
+    return parameters, mean, square
 
 
 def blurred(pictures: Any, deviation: float) -> Any:
@@ -154,8 +146,3 @@ def blurred(pictures: Any, deviation: float) -> Any:
     padded = tf.pad(pictures, [[0, 0], [reach, reach], [reach, reach], [0, 0]], mode="REFLECT")
     once = tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
     return tf.nn.depthwise_conv2d(once, kernel.transpose(1, 0, 2, 3), [1, 1, 1, 1], "VALID")
-
-
-def enlarged(parameters: Any, size: int) -> Any:
-    """Pixels at a larger size, for the next round of progressive upscaling."""
-    return tf.image.resize(parameters, (size, size), method="bicubic")

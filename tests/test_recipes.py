@@ -41,7 +41,7 @@ def test_adam_takes_the_steps_of_keras() -> None:
 
 def test_a_plain_step_has_the_given_length_along_the_gradient() -> None:
     start, gradient = noise(2, 4, 5, 3), noise(2, 4, 5, 3, seed=1) * np.array([1e-3, 50])[:, None, None, None]
-    (after,) = recipes.update(dataclasses.replace(STILL, rate=0.7), (start,), gradient.astype(np.float32), 0)
+    after, _, _ = recipes.update(dataclasses.replace(STILL, rate=0.7), (start, 0, 0), gradient.astype(np.float32), 0)
     for number in range(2):
         change = after[number] - start[number]
         assert np.linalg.norm(change) == pytest.approx(0.7, rel=1e-3)
@@ -49,7 +49,7 @@ def test_a_plain_step_has_the_given_length_along_the_gradient() -> None:
 
 
 def test_decay_acts_at_each_step_and_blur_at_every_third() -> None:
-    start = state = (tf.constant(noise(1, 9, 9, 3)),)
+    start = state = (tf.constant(noise(1, 9, 9, 3)), 0, 0)
     for step in range(4):
         state = recipes.update(dataclasses.replace(STILL, decay=0.1), state, tf.zeros_like(start[0]), tf.constant(step))
         np.testing.assert_allclose(state[0], 0.9 ** (step + 1) * start[0], rtol=1e-5)
@@ -191,9 +191,14 @@ def test_progressive_upscaling_ends_at_the_size() -> None:
 
 
 def test_the_next_round_continues_the_picture() -> None:
-    ramp = np.linspace(-0.4, 0.4, 16, dtype=np.float32)[None, :, None, None] * np.ones((1, 16, 16, 3), np.float32)
-    larger = recipes.enlarged(ramp, 32).numpy()
-    np.testing.assert_allclose(larger.reshape(1, 16, 2, 16, 2, 3).mean(axis=(2, 4))[:, 2:-2], ramp[:, 2:-2], atol=0.01)
+    """With steps of no length: the second round begins with the first one's picture, twice as large and smooth."""
+    recipe = dataclasses.replace(STILL, rounds=2)
+    made = helpers.visualize_filter(small_network(), "second", 0, 4, 32, recipe, snapshots=[1, 2])
+    small, large = made.snapshots[1], made.snapshots[2]
+    assert small.shape == (16, 16, 3) and large.shape == (32, 32, 3)
+    halves = large.reshape(16, 2, 16, 2, 3).mean(axis=(1, 3))
+    assert np.abs(halves - small)[2:-2].mean() < 0.25 * small.std() and np.corrcoef(halves.flat, small.flat)[0, 1] > 0.9
+    assert np.abs(np.diff(large, axis=0)).mean() < 0.7 * np.abs(np.diff(small, axis=0)).mean()
 
 
 def test_a_network_for_one_size_cannot_take_rounds() -> None:
