@@ -155,9 +155,7 @@ def maximize(
     *,
     count: int = 1,
     diversity: float = 0.0,
-    bfloat16: bool = False,
-    snapshots: Sequence[int] = (),
-    preview: Callable[[np.ndarray], None] | None = None,
+    **options: Any,
 ) -> list[AscentImage]:
     """Pictures that maximise any objective, such as ``channel("block4_conv1", 3) - 0.5 * channel("block4_conv1", 7)``.
 
@@ -171,8 +169,8 @@ def maximize(
     diversity
         Share of the response given up for pictures that differ: the cosine between the Gram matrices of the first
         term's layer, averaged over the other pictures, is subtracted (Olah, Mordvintsev and Schubert 2017).
-    model, iters, size, method, seed, bfloat16, snapshots, preview
-        As in :func:`visualize_filters`.
+    model, iters, size, method, seed, options
+        As in :func:`visualize_filters`: ``bfloat16``, ``snapshots`` and ``preview`` too.
 
     Returns
     -------
@@ -189,7 +187,7 @@ def maximize(
     check_real("diversity", diversity)
     if diversity and len(find_layer(model, objective.terms[0].layer_name).output.shape) != FEATURE_MAPS:
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")
-    climb = Climb(model, objective, method, iters, size, seed, bfloat16, snapshots, preview, diversity)
+    climb = Climb(model, objective, method, iters, size, seed, diversity=diversity, **options)
     indices = np.array([[term.index or 0] * count for term in objective.terms], np.int32)
     rows = climb.run(indices, [seed + number for number in range(count)])
     return [AscentImage(objective=objective, **row) for row in rows]

@@ -31,9 +31,9 @@ class Climb:
     iters: int
     size: int
     seed: int
-    bfloat16: bool
-    snapshots: Sequence[int]
-    preview: Callable | None
+    bfloat16: bool = False
+    snapshots: Sequence[int] = ()
+    preview: Callable | None = None
     diversity: float = 0.0
     stopped = False
 
@@ -48,15 +48,12 @@ class Climb:
         self.snapshots = list(self.snapshots) if isinstance(self.snapshots, Iterable) else [self.snapshots]
         for step in self.snapshots:
             check_whole("a step in snapshots", step, 0, iters - 1)
-        only = model.input_shape[1:3]
-        if any(side not in (None, size) for side in only):
-            raise ValueError(f"{model.name} takes pictures of {only[0]} x {only[1]} pixels only, not {size} x {size}.")
-        rounds = self.recipe.rounds
+        rounds, only = self.recipe.rounds, model.input_shape[1:3]
         self.sides = {iters * n // rounds: max(16, size * (n + 1) // rounds) for n in range(rounds)}  # from that step
-        smallest = min(self.sides.values())
-        if smallest < size and only != (None, None):
-            raise ValueError(f"{model.name} takes pictures of {size} x {size} pixels only: leave out rounds.")
-        check_places(model, self.objective, smallest)
+        for side in self.sides.values():
+            if any(fixed not in (None, side) for fixed in only):
+                raise ValueError(f"{model.name} takes {only[0]} x {only[1]} pixels only, not {side} (rounds {rounds}).")
+        check_places(model, self.objective, min(self.sides.values()))
         form = ((term.kind, term.layer_name, term.place, term.weight) for term in self.objective.terms)
         key, kept = (*form, self.recipe, self.bfloat16, self.diversity), model.__dict__.setdefault("_ascents", {})
         if key not in kept:

@@ -24,9 +24,7 @@ from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers, find_layer
 from .objectives import class_labels
 from .plotting import MAP_COLOURS, SIGNED_COLOURS, block_means, normalize, signed, tile, to_png
-from .saliency import OF_A_LAYER, Question, saliency_map
-from .segmentation import overlay
-from .style import stages, style_transfer
+from .saliency import OF_A_LAYER, Question, overlay, saliency_map
 
 HEIGHT = 320  # pixels of the picture
 FRAME = (1.0, 0.0, 1.0)  # magenta does not occur in viridis
@@ -73,9 +71,8 @@ class Explorer(widgets.VBox):
         self.channel = widgets.IntSlider(
             at, 0, layers[start] - 1, description=noun, layout=WIDE, continuous_update=not (self.extras or at)
         )
-        layout = {"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
-        self.picture = widgets.Image(format="png", layout=layout)
-        self.caption = widgets.HTML()
+        fitted = {"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
+        self.picture, self.caption = widgets.Image(format="png", layout=fitted), widgets.HTML()
         self.layer.observe(self._change_layer, "value")
         for control in (self.channel, *self.extras.values()):
             control.observe(self._redraw, "value")
@@ -97,8 +94,7 @@ class Explorer(widgets.VBox):
         self.caption.value = caption
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data = super()._repr_mimebundle_(**kwargs)
         text = f"{self.title}: {len(self.channels)} {self.first}s, {self.layer.value} shown"
         return data | {"text/plain": text, "image/png": base64.b64encode(self.picture.value).decode()}, {
             "image/png": {"alt": re.sub("<[^>]+>", "", self.caption.value)}
@@ -261,9 +257,7 @@ def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Ex
     def draw(layer: str, answer: int, method: str) -> tuple[np.ndarray, str]:
         found = saliency_map(model, photo, method, strongest[answer], layer_name=layer)
         where = layer if method in OF_A_LAYER else "every layer"
-        caption = (
-            f"<b>{method} through {where} for {names[strongest[answer]]}</b>: from dark (nothing) to yellow (most)."
-        )
+        caption = f"<b>{method} through {where} for {names[strongest[answer]]}</b>: dark counts little, yellow most."
         return _side_by_side(photo, overlay(photo, found)), caption
 
     layers = dict.fromkeys(_channels(model), len(strongest))
@@ -291,24 +285,3 @@ def dream_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explo
 
     layers = dict.fromkeys(conv_layers(model), 10)
     return Explorer("Dream explorer", layers, draw, list(layers)[len(layers) // 2], "strength", at=5)
-
-
-def style_explorer(model: keras.Model, content: np.ndarray, style: np.ndarray) -> Explorer:
-    """Sliders for the content's layer and the weight of the style: content, style and a small painting.
-
-    Parameters
-    ----------
-    model
-        From :func:`helpers.load_model`.
-    content, style
-        float32 ``(height, width, 3)``, RGB in [0, 1].
-    """
-    content, style = _scaled(content, HEIGHT // 3), _scaled(style, HEIGHT // 3)
-
-    def draw(layer: str, strength: int) -> tuple[np.ndarray, str]:
-        made = style_transfer(model, content, style, content_layers=layer, style_weight=2**strength, iters=20)
-        caption = f"<b>Content from {layer}</b>, style with weight {2**strength}: content, style and the painting."
-        return _side_by_side(content, style, made, enlarge=Image.Resampling.BICUBIC), caption
-
-    layers = dict.fromkeys([names[0] for names in stages(model)], 10)
-    return Explorer("Style explorer", layers, draw, list(layers)[-2:][0], "strength", at=4)

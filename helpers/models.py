@@ -88,9 +88,7 @@ def load_model(
             raise
         note = f" (in place of vgg16: {str(error).split('. Download ')[0]})"
         model = _build(BUNDLED, weights, include_top, input_shape)
-    source = "random" if weights is None else Path(weights).name
-    if weights == "pretrained" and model.name == BUNDLED:
-        source = "bundled"
+    source = "bundled" if (weights, model.name) == ("pretrained", BUNDLED) else Path(weights or "random").name
     size = f"{len(conv_layers(model))} convolutions, {model.count_params():,} parameters"
     print(f"{model.name}: {size}, {source} weights{note}")
     return model
@@ -125,7 +123,7 @@ def _from_keras(constructor: Callable, pretrained: bool, include_top: bool, inpu
             model = build(weights="imagenet" if pretrained else None)
     except OSError as error:
         raise _unreadable(f"A file in {keras_cache()}", constructor.__name__.lower(), error) from error
-    default_size = asked.call_args.kwargs["default_size"]
+    default_size = asked.call_args.kwargs["default_size"] if asked.called else 224  # MobileNetV3 does not ask
     model.network = Network(model.name, module.preprocess_input, default_size, _imagenet_labels)
     return model
 

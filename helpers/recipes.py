@@ -139,10 +139,8 @@ def update(recipe: Recipe, state: tuple, gradient: Any, step: Any) -> tuple:
 
 
 def blurred(pictures: Any, deviation: float) -> Any:
-    """Gaussian blur of (batch, height, width, 3), float32, mirrored at the edges; the deviation is in pixels."""
+    """Gaussian blur of (batch, height, width, 3), mirrored at the edges; the deviation is in pixels."""
     reach = min(max(1, round(3 * deviation)), min(pictures.shape[1:3]) - 1)
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(deviation, 1e-6)) ** 2).astype(np.float32)
-    kernel = np.repeat((weights / weights.sum())[:, None, None, None], 3, axis=2)
     padded = tf.pad(pictures, [[0, 0], [reach, reach], [reach, reach], [0, 0]], mode="REFLECT")
-    once = tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
-    return tf.nn.depthwise_conv2d(once, kernel.transpose(1, 0, 2, 3), [1, 1, 1, 1], "VALID")
+    soft = keras.ops.image.gaussian_blur(padded, (2 * reach + 1,) * 2, (max(deviation, 1e-6),) * 2)
+    return soft[:, reach:-reach, reach:-reach]

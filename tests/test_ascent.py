@@ -147,7 +147,7 @@ def test_bad_arguments_are_named(arguments: dict, error: type, words: str) -> No
 
 def test_a_size_that_the_network_cannot_take() -> None:
     model = helpers.load_model("mini_vgg16", input_shape=(64, 64, 3))
-    with pytest.raises(ValueError, match="64 x 64 pixels only, not 96 x 96"):
+    with pytest.raises(ValueError, match="takes 64 x 64 pixels only, not 96"):
         helpers.visualize_filter(model, "block1_conv1", 0)
 
 

@@ -96,7 +96,7 @@ def test_arrows_between_modules_point_downwards() -> None:
     floors = [
         {"errors", "backend", "progress"}, {"layers", "downloads"}, {"images"}, {"models"}, {"activations", "kernels"},
         {"objectives", "recipes", "quality"}, {"climb"}, {"ascent", "dream", "style", "saliency"},
-        {"segmentation", "faithfulness"}, {"plotting"}, {"filter_plots", "gallery"}, {"explorers"},
+        {"faithfulness"}, {"plotting"}, {"gallery"}, {"explorers"},
     ]  # fmt: skip
     floor = {module: number for number, modules in enumerate(floors) for module in modules}
     for path in HELPERS:

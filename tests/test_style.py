@@ -256,17 +256,6 @@ def test_an_interrupt_keeps_the_picture_so_far(
     assert capsys.readouterr().out == "Stopped: the picture so far.\n"
 
 
-def test_the_explorer_follows_its_controls(model: keras.Model, photos: tuple) -> None:
-    explorer = helpers.style_explorer(model, *photos)
-    first = explorer.picture.value
-    assert explorer.layer.value == "block4_conv1" and explorer.channel.value == 4
-    explorer.channel.value = 8
-    second = explorer.picture.value
-    assert second != first and "style with weight 256" in explorer.caption.value
-    explorer.layer.value = "block1_conv1"
-    assert explorer.picture.value not in (first, second) and "block1_conv1" in explorer.caption.value
-
-
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

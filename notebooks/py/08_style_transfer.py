@@ -338,10 +338,25 @@ helpers.show(figure, caption)
 
 # %% [markdown]
 # ## Play
-# Choose the layer that keeps the content, and the strength of the style: its weight doubles with each step.
+# Choose the layer that keeps the content, and the strength of the style: its weight doubles with each step. An explorer
+# needs no more than a function that draws:
 
 # %%
-helpers.style_explorer(model, helpers.load_image(PHOTO, 96), mosaic(96))
+from helpers.explorers import Explorer
+
+photo, window = helpers.load_image(PHOTO, 96), mosaic(96)
+
+
+# %%
+def draw(layer, strength):
+    made = helpers.style_transfer(model, photo, window, content_layers=layer, style_weight=2**strength, iters=20)
+    caption = f"<b>Content from {layer}</b>, style with weight {2**strength}: content, style and the painting."
+    return helpers.plotting.tile([photo, window, made], 3).repeat(3, axis=0).repeat(3, axis=1), caption
+
+
+# %%
+firsts = [f"block{block}_conv1" for block in range(1, 6)]
+Explorer("Style explorer", dict.fromkeys(firsts, 10), draw, "block4_conv1", "strength", at=4)
 
 # %% [markdown]
 # ## Exercises
