@@ -563,8 +563,8 @@ else:
 
 # %% [markdown]
 # ## Where next
-# [04_feature_maps](04_feature_maps.ipynb) again: take a filter from here and find it in your own photo. Or train a
-# network yourself in [10_train_your_own](10_train_your_own.ipynb), and draw what its filters want to see.
+# [06_saliency](06_saliency.ipynb) asks which pixels of a photo an answer rests on. Or train a network yourself in
+# [10_train_your_own](10_train_your_own.ipynb), and draw what its filters want to see.
 
 # %% [markdown]
 # ## References

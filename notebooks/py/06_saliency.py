@@ -446,7 +446,7 @@ else:
 # %% [markdown]
 # ## Where next
 # [05b_better_pictures](05b_better_pictures.ipynb) asks the same of pictures made by gradient ascent: how far can they
-# be trusted?
+# be trusted? [07_deepdream](07_deepdream.ipynb) follows the gradient back into the photo.
 
 # %% [markdown]
 # ## References

@@ -191,8 +191,8 @@ sheet = {
         content_layers=content,
         style_layers=style,
         style_weight=1,
-        iters=10,
-        octaves=2,
+        iters=16,
+        octaves=1,
         noise=True,
     )
     for content in layers
@@ -333,8 +333,8 @@ caption = (
 helpers.show(figure, caption)
 
 # %% [markdown]
-# `tests/benchmarks/style_loss.py` measures this at 256 pixels, for three pairs of photos and two starts. There Adam had
-# the lower loss after the same time (in the median), so the helper uses it.
+# This picture is small, and it is one. `tests/benchmarks/style_loss.py` measures at 256 pixels, for three pairs of photos
+# and two starts. There Adam had the lower loss after the same time (in the median), so the helper uses it.
 
 # %% [markdown]
 # ## Play
