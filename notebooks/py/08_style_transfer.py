@@ -333,8 +333,8 @@ caption = (
 helpers.show(figure, caption)
 
 # %% [markdown]
-# This picture is small, and it is one. `tests/benchmarks/style_loss.py` measures at 256 pixels, for three pairs of photos
-# and two starts. There Adam had the lower loss after the same time (in the median), so the helper uses it.
+# This picture is small, and it is one. `tests/benchmarks/style_loss.py` measures at 256 pixels, for three pairs of
+# photos and two starts. There Adam had the lower loss after the same time (in the median), so the helper uses it.
 
 # %% [markdown]
 # ## Play
