@@ -13,7 +13,6 @@ from .errors import FilterOutOfRange as FilterOutOfRange
 from .errors import ImageError as ImageError
 from .errors import LayerNotFound as LayerNotFound
 from .errors import WeightsUnavailable as WeightsUnavailable
-from .explorers import dream_explorer as dream_explorer
 from .explorers import feature_map_explorer as feature_map_explorer
 from .explorers import filter_explorer as filter_explorer
 from .explorers import kernel_explorer as kernel_explorer
@@ -55,6 +54,3 @@ from .saliency import overlay as overlay
 from .saliency import saliency_map as saliency_map
 from .saliency import saliency_mask as saliency_mask
 from .saliency import segment as segment
-from .style import gram_matrix as gram_matrix
-from .style import invert_features as invert_features
-from .style import style_transfer as style_transfer

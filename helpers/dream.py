@@ -75,7 +75,10 @@ def deep_dream(
     check_whole("octaves", octaves, 1, 20)
     check_real("scale", scale, 1)
     check_real("rate", rate)
-    image, goal = load_image(image), _goal(model, layers)
+    if not isinstance(layers, Objective):
+        shares = layer_shares(model, layers).items()
+        layers = Objective(tuple(Term("layer", name, None, weight=share) for name, share in shares))
+    image, goal = load_image(image), check(model, layers)
     shapes = octave_shapes(image.shape, octaves, scale)
     check_places(model, goal, model.input_shape[1] or min(*shapes[0], tile // 2))
     gradient, random = _gradient(model, goal), np.random.default_rng(seed)
@@ -95,13 +98,6 @@ def deep_dream(
                 iters = 0  # what is left is to enlarge it
             change = picture - own
     return picture
-
-
-def _goal(model: keras.Model, layers: Any) -> Objective:
-    if not isinstance(layers, Objective):
-        shares = layer_shares(model, layers)
-        layers = Objective(tuple(Term("layer", name, None, weight=share) for name, share in shares.items()))
-    return check(model, layers)
 
 
 def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:

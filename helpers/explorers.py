@@ -17,7 +17,6 @@ from PIL import Image
 from .activations import feature_maps
 from .ascent import visualize_filter
 from .backend import keras
-from .dream import deep_dream
 from .gallery import STEPS, stored_pictures
 from .images import sample_image, to_pil
 from .kernels import get_kernels, rgb_kernels
@@ -261,27 +260,7 @@ def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Ex
         return _side_by_side(photo, overlay(photo, found)), caption
 
     layers = dict.fromkeys(_channels(model), len(strongest))
-    fast = [*OF_A_LAYER, "gradient", "guided_backpropagation"]
-    method = widgets.Dropdown(options=fast, description="method", layout=WIDE)
-    return Explorer("Saliency explorer", layers, draw, list(layers)[-1], "answer", {"method": method})
-
-
-def dream_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
-    """Sliders for layer and strength: the photo, and a small preview of its dream.
-
-    Parameters
-    ----------
-    model
-        From :func:`helpers.load_model`.
-    image
-        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
-    """
-    photo = _scaled(sample_image("cat") if image is None else image, HEIGHT // 3)
-
-    def draw(layer: str, strength: int) -> tuple[np.ndarray, str]:
-        dream = deep_dream(model, photo, layer, octaves=2, iters=1 + 2 * strength)
-        caption = f"<b>A dream of {layer}</b>, strength {strength}: left the photo, right what the layer sees in it."
-        return _side_by_side(photo, dream, enlarge=Image.Resampling.BICUBIC), caption
-
-    layers = dict.fromkeys(conv_layers(model), 10)
-    return Explorer("Dream explorer", layers, draw, list(layers)[len(layers) // 2], "strength", at=5)
+    fast = widgets.Dropdown(
+        options=[*OF_A_LAYER, "gradient", "guided_backpropagation"], description="method", layout=WIDE
+    )
+    return Explorer("Saliency explorer", layers, draw, list(layers)[-1], "answer", {"method": fast})

@@ -13,6 +13,7 @@ from PIL import Image
 import helpers
 from helpers import channel, class_logit, deep_dream, keras, neuron, tf, whole_layer
 from helpers.dream import octave_shapes, resized, tiled_gradient
+from helpers.explorers import Explorer
 from helpers.models import Network
 from tests.test_objectives import linear
 
@@ -270,16 +271,18 @@ def test_arrays_become_an_animation() -> None:
             assert shades[-3:] == pytest.approx([0, 128, 255], abs=1) and moving.info["duration"] == 2000
 
 
-def test_the_explorer_follows_its_controls() -> None:
-    explorer = helpers.dream_explorer(helpers.load_model("mini_vgg16"), helpers.sample_image("cat", (64, 96)))
-    assert explorer.channel.value == 5 and explorer.layer.value == "block3_conv3"
-    assert not explorer.channel.continuous_update, "one waits for a dream"
-    first = explorer.picture.value
+def test_an_explorer_that_counts_work_waits_until_the_slider_is_let_go() -> None:
+    drawn: list[tuple[str, int]] = []
+
+    def draw(layer: str, strength: int) -> tuple[np.ndarray, str]:
+        drawn.append((layer, strength))
+        return np.full((4, 4, 3), strength / 10), f"{layer}, strength {strength}"
+
+    explorer = Explorer("Dream explorer", {"first": 10, "second": 10}, draw, "second", "strength", at=5)
+    assert explorer.channel.value == 5 and not explorer.channel.continuous_update
     explorer.channel.value = 1
-    second = explorer.picture.value
-    assert second != first and "strength 1" in explorer.caption.value
-    explorer.layer.value = "block1_conv2"
-    assert explorer.picture.value not in (first, second) and "block1_conv2" in explorer.caption.value
+    explorer.layer.value = "first"
+    assert drawn == [("second", 5), ("second", 1), ("first", 1)] and explorer.caption.value == "first, strength 1"
 
 
 @pytest.mark.parametrize(

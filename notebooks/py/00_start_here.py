@@ -111,7 +111,6 @@ helpers.show(helpers.plot_filters(made), caption)
 # | [05b_better_pictures](05b_better_pictures.ipynb) | What makes its picture clear, and is it evidence? | 40 |
 # | [06_saliency](06_saliency.ipynb) | Why does a network say that, and is the explanation true? | 50 |
 # | [07_deepdream](07_deepdream.ipynb) | What does a layer see in a photo? | 35 |
-# | [08_style_transfer](08_style_transfer.ipynb) | Where in a network does style sit? | 40 |
 # | [10_train_your_own](10_train_your_own.ipynb) | How did the bundled network come to be? Can I train one? | 45 |
 #
 # Each has a slider to play with and three exercises. The last cells of this one show how an exercise works.

@@ -248,10 +248,25 @@ helpers.show_ascent(frames, caption)
 
 # %% [markdown]
 # ## Play
-# Choose a layer, the strength and the number of octaves. The preview is small, so that you need not wait.
+# Choose a layer and the strength. The preview is small, so that you need not wait. An explorer needs no more than a
+# function that draws:
 
 # %%
-helpers.dream_explorer(model, helpers.load_image(PHOTO))
+from helpers.explorers import Explorer
+from helpers.plotting import tile
+
+photo = helpers.load_image(PHOTO, 96)
+
+
+# %%
+def draw(layer, strength):
+    dream = helpers.deep_dream(model, photo, layer, octaves=2, iters=1 + 2 * strength)
+    caption = f"<b>A dream of {layer}</b>, strength {strength}: left the photo, right what the layer sees in it."
+    return tile([photo, dream], 2).repeat(3, axis=0).repeat(3, axis=1), caption
+
+
+# %%
+Explorer("Dream explorer", dict.fromkeys(helpers.conv_layers(model), 10), draw, "block3_conv2", "strength", at=5)
 
 # %% [markdown]
 # In a cell of your own, `helpers.deep_dream(model, PHOTO, "block4_conv2")` dreams in full size; the stop button keeps
@@ -379,7 +394,7 @@ else:
 
 # %% [markdown]
 # ## Where next
-# [08_style_transfer](08_style_transfer.ipynb) asks for a picture with *given* responses instead of higher ones.
+# [05b_better_pictures](05b_better_pictures.ipynb) asks how far a picture made by gradient ascent can be trusted.
 
 # %% [markdown]
 # ## References
