@@ -260,7 +260,5 @@ def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Ex
         return _side_by_side(photo, overlay(photo, found)), caption
 
     layers = dict.fromkeys(_channels(model), len(strongest))
-    fast = widgets.Dropdown(
-        options=[*OF_A_LAYER, "gradient", "guided_backpropagation"], description="method", layout=WIDE
-    )
+    fast = widgets.Dropdown(options=[*OF_A_LAYER, "gradient", "guided_backpropagation"], description="method")
     return Explorer("Saliency explorer", layers, draw, list(layers)[-1], "answer", {"method": fast})
