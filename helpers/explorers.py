@@ -1,180 +1,157 @@
-"""Sliders: choose a layer and a channel or filter, see the answer. One picture, sent as one PNG, updated in place."""
+"""Sliders: choose a network, a photo, a layer and a channel or filter, and see the answer."""
 
 from __future__ import annotations
 
-import base64
-import functools
 import math
-import re
 from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
 import matplotlib
 import numpy as np
+import skimage
 from PIL import Image
 
-from .activations import feature_maps
+from .activations import feature_maps, strongest_patches
 from .ascent import visualize_filter
 from .backend import keras
+from .controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer, channels_of, to_bytes
 from .dream import deep_dream
-from .gallery import STEPS, stored_pictures
-from .images import sample_image, to_pil
+from .gallery import GALLERY, STEPS, current_entry, read_sheet
+from .images import sample_image, sample_names, to_pil
 from .kernels import get_kernels, rgb_kernels
-from .layers import conv_layers, find_layer
+from .layers import conv_layers
 from .objectives import class_labels
-from .plotting import MAP_COLOURS, SIGNED_COLOURS, block_means, normalize, signed, tile, to_png
+from .plotting import SIGNED_COLOURS, normalize, signed, tile
 from .saliency import OF_A_LAYER, Question, overlay, saliency_map
 
-HEIGHT = 320  # pixels of the picture
-FRAME = (1.0, 0.0, 1.0)  # magenta does not occur in viridis
-WIDE = {"width": "420px"}  # the layout of a control
+HEIGHT = 256  # pixels, of a picture
+NEAREST = Image.Resampling.NEAREST
+ANSWERS = 5  # classes, or channels, that one can ask about
 
 
-class Explorer(widgets.VBox):
-    """Controls, one picture and a caption. Without a kernel the picture and the text stay readable.
-
-    Parameters
-    ----------
-    title
-        What is explored; part of the stable text form.
-    layers
-        ``{layer name: number of channels}``.
-    draw
-        ``(layer name, channel, **extras) -> (RGB array in [0, 1], caption)``.
-    start
-        The layer that is shown first.
-    noun
-        What the second slider chooses: ``"channel"``, ``"filter"`` or ``"kernel"``.
-    extras
-        Further controls by name; their values are passed to ``draw``.
-    first
-        What the drop-down chooses.
-    at
-        Where the second slider begins. If that is not 0 it counts how much work is done, and one waits for the picture:
-        it is drawn when the slider is let go, as with ``extras``.
-    """
-
-    def __init__(
-        self,
-        title: str,
-        layers: dict[str, int],
-        draw: Callable,
-        start: str,
-        noun: str,
-        extras: dict[str, widgets.Widget] | None = None,
-        first: str = "layer",
-        at: int = 0,
-    ) -> None:
-        self.title, self.channels, self.draw, self.first, self.extras = title, layers, draw, first, extras or {}
-        self.layer = widgets.Dropdown(options=list(layers), value=start, description=first, layout=WIDE)
-        self.channel = widgets.IntSlider(
-            at, 0, layers[start] - 1, description=noun, layout=WIDE, continuous_update=not (self.extras or at)
-        )
-        fitted = {"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
-        self.picture, self.caption = widgets.Image(format="png", layout=fitted), widgets.HTML()
-        self.layer.observe(self._change_layer, "value")
-        for control in (self.channel, *self.extras.values()):
-            control.observe(self._redraw, "value")
-        super().__init__([self.layer, self.channel, *self.extras.values(), self.picture, self.caption])
-        self._redraw()
-
-    def _change_layer(self, _: Any) -> None:
-        """A new layer has another number of channels; the channel stays if it exists, and the picture is drawn once."""
-        with self.channel.hold_trait_notifications():
-            self.channel.unobserve(self._redraw, "value")
-            self.channel.max = self.channels[self.layer.value] - 1
-            self.channel.observe(self._redraw, "value")
-        self._redraw()
-
-    def _redraw(self, _: Any = None) -> None:
-        choices = {name: control.value for name, control in self.extras.items()}
-        image, caption = self.draw(self.layer.value, self.channel.value, **choices)
-        self.picture.value = to_png(image)
-        self.caption.value = caption
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        data = super()._repr_mimebundle_(**kwargs)
-        text = f"{self.title}: {len(self.channels)} {self.first}s, {self.layer.value} shown"
-        return data | {"text/plain": text, "image/png": base64.b64encode(self.picture.value).decode()}, {
-            "image/png": {"alt": re.sub("<[^>]+>", "", self.caption.value)}
-        }
+def _resized(image: np.ndarray, height: int = HEIGHT, width: int | None = None) -> np.ndarray:
+    """RGB in [0, 1] at another size, uint8."""
+    width = width or round(image.shape[1] * height / image.shape[0])
+    return np.asarray(to_pil(np.clip(image, 0, 1)).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _coloured(maps: np.ndarray) -> np.ndarray:
-    """Maps in [0, 1] of any shape as RGB in viridis."""
-    return matplotlib.colormaps[MAP_COLOURS](maps)[..., :3].astype(np.float32)
+def _beside(*pictures: np.ndarray) -> np.ndarray:
+    """uint8 pictures, levels or RGB, at one height side by side; not smoothed, so that units can be counted."""
+    gap = np.full((HEIGHT, 8, 3)[: pictures[0].ndim], PAPER, np.uint8)
+    sizes = [(round(picture.shape[1] * HEIGHT / len(picture)), HEIGHT) for picture in pictures]
+    scaled = [Image.fromarray(each).resize(size, NEAREST) for each, size in zip(pictures, sizes, strict=True)]
+    return np.concatenate([part for picture in scaled for part in (gap, np.asarray(picture))][1:], axis=1)
 
 
-def _scaled(image: np.ndarray, height: int, enlarge: Image.Resampling = Image.Resampling.NEAREST) -> np.ndarray:
-    """Enlarge or reduce to a height; a map is enlarged without smoothing, so that its units can be counted."""
-    picture = to_pil(image)
-    width = max(1, round(picture.width * height / picture.height))
-    kind = enlarge if height > picture.height else Image.Resampling.BOX
-    return np.asarray(picture.resize((width, height), kind), np.float32) / 255
+def _tiles(pictures: np.ndarray) -> np.ndarray:
+    """uint8 pictures ``(n, h, w)`` or ``(n, h, w, 3)`` as a sheet's tiles, each with a white rim."""
+    step, axes = max(1, round(pictures.shape[1] * math.sqrt(len(pictures)) / HEIGHT)), pictures.ndim
+    small = skimage.transform.downscale_local_mean(pictures, (1, step, step, 1)[:axes]).astype(np.uint8)
+    return np.pad(small, ((0, 0), (2, 2), (2, 2), (0, 0))[:axes], constant_values=PAPER)
 
 
-def _side_by_side(*images: np.ndarray, enlarge: Image.Resampling = Image.Resampling.NEAREST) -> np.ndarray:
-    gap = np.ones((HEIGHT, 8, 3), np.float32)
-    parts = [part for image in images for part in (gap, _scaled(image, HEIGHT, enlarge))]
-    return np.concatenate(parts[1:], axis=1)
+def _with_sheet(explorer: NetworkExplorer, picture: np.ndarray, tiles: np.ndarray | None, chosen: int) -> np.ndarray:
+    """A picture beside the sheet of its layer's, on which the chosen one is framed and any can be clicked."""
+    if tiles is None:
+        explorer.sheet = Explorer.sheet
+        return picture
+    (count, height, width), framed = tiles.shape[:3], tiles.copy()
+    framed[chosen, [0, 1, -2, -1]] = framed[chosen][:, [0, 1, -2, -1]] = FRAME if tiles.ndim == 3 else PALETTE[FRAME]
+    columns = math.ceil(math.sqrt(1.4 * count * height / width))
+    sheet = tile(framed, columns, 0, PAPER)
+    joined, scale = _beside(picture, sheet), HEIGHT / len(sheet)
+    explorer.sheet = (joined.shape[1] - scale * sheet.shape[1], scale * height, scale * width, columns)
+    return joined
 
 
-def _channels(model: keras.Model) -> dict[str, int]:
-    return {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
+def _kept(explorer: NetworkExplorer, key: Any, make: Callable[[], Any]) -> Any:
+    """What ``make`` gave the first time it was asked for this network and photo."""
+    kept = explorer.kept  # a newer choice puts another one in its place
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]
 
 
-def _photo_and_maps(model: keras.Model, image: np.ndarray | None) -> tuple[np.ndarray, Callable[[str], np.ndarray]]:
-    """The photo, and its feature maps by layer, kept for those that were looked at: all of VGG16's take 150 MB."""
-    photo = sample_image("cat") if image is None else image
-    return photo, functools.cache(lambda layer: feature_maps(model, photo, layer)[layer])
+def _levels(explorer: NetworkExplorer, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A layer's maps of the photo as levels ``(channels, h, w)``; the share above zero and the peak of each."""
+    maps = feature_maps(explorer.model, explorer.image, layer)[layer]
+    levels = np.round(normalize(maps) * (PAPER - 1)).astype(np.uint8)
+    return np.moveaxis(levels, -1, 0).copy(), (maps > 0).mean(axis=(0, 1)), maps.max(axis=(0, 1))
 
 
-def feature_map_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
-    """Sliders for layer and channel: the photo, the chosen feature map, and all maps with the chosen one framed.
+def _with_kernels(model: keras.Model) -> dict[str, int]:
+    """The convolutions with a kernel for each channel, and how many; depthwise and separable ones have none."""
+    counts = channels_of(model)
+    return {name: count for name, count in counts.items() if get_kernels(model, name).shape[3] == count}
+
+
+def _all(count: int) -> Callable[[keras.Model], dict[str, int]]:
+    """As many choices in each convolution."""
+    return lambda model: dict.fromkeys(conv_layers(model), count)
+
+
+def _kernel(model: keras.Model, layer: str, number: int) -> tuple[np.ndarray, str]:
+    """A kernel as RGB, uint8, and what it shows: nine pixels a weight, with a dot on the negative ones."""
+    kernel = get_kernels(model, layer)[..., number]
+    if layer == conv_layers(model)[0] and kernel.shape[2] == 3:
+        return to_bytes(0.5 + signed(rgb_kernels(model)[..., number]) / 2), "the kernel in colour (mid-grey is zero)"
+    strongest = np.argsort(-np.abs(kernel).sum(axis=(0, 1)), kind="stable")[:9]
+    slices = np.moveaxis(signed(kernel[..., strongest]), -1, 0).repeat(9, axis=1).repeat(9, axis=2)
+    coloured = matplotlib.colormaps[SIGNED_COLOURS]((slices + 1) / 2)[..., :3]
+    centres, weights = coloured[:, 4::9, 4::9], slices[:, 4::9, 4::9]
+    centres[weights < 0] = 0
+    centres[weights < -0.6] = 1
+    channels = ", ".join(str(channel) for channel in strongest)
+    shape = " x ".join(str(side) for side in kernel.shape)
+    seen = (
+        f"the strongest slices of its {shape} weights (red positive, blue with a dot negative), of channels {channels}"
+    )
+    return to_bytes(tile(coloured, 3, 6, 0.6)), seen
+
+
+def _stored(model: keras.Model, layer: str) -> tuple[list[dict], np.ndarray, np.ndarray] | tuple[None, None, None]:
+    """The quality cards, pictures and tiles of a layer from the gallery, if it shows these weights."""
+    entry = current_entry(model, layer, GALLERY)
+    if entry is None:
+        return None, None, None
+    pictures = read_sheet(GALLERY, layer, entry)
+    return entry["filters"], pictures, _tiles(to_bytes(pictures))
+
+
+def _answers(model: keras.Model, photo: np.ndarray) -> list[tuple[int, str]]:
+    """Number and name of the strongest classes, or without a head of the strongest channels."""
+    question = Question(model, photo)
+    strongest = np.argsort(-question.scores(photo[None])[0])[:ANSWERS].tolist()
+    return [(number, class_labels(model)[number] if question.has_head else f"channel {number}") for number in strongest]
+
+
+def feature_map_explorer(model: keras.Model, image: Any = None) -> Explorer:
+    """Sliders for layer and channel: the chosen feature map, and all maps with the chosen one framed, to click on.
 
     Parameters
     ----------
     model
         From :func:`helpers.load_model`.
     image
-        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
+        Whatever :func:`helpers.load_image` takes; the bundled cat by default.
     """
-    photo, maps = _photo_and_maps(model, image)
 
-    @functools.cache
-    def all_maps(layer: str) -> np.ndarray:
-        small = np.moveaxis(normalize(block_means(maps(layer), maps(layer).shape[0] // 40)), -1, 0)
-        return np.pad(_coloured(small), ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=1)
-
-    def draw(layer: str, channel: int) -> tuple[np.ndarray, str]:
-        chosen, framed = maps(layer)[..., channel], all_maps(layer).copy()
-        columns = math.ceil(math.sqrt(len(framed) * chosen.shape[0] / chosen.shape[1]))
-        framed[channel, [0, 1, -2, -1]] = framed[channel][:, [0, 1, -2, -1]] = FRAME
-        share, strongest = (chosen > 0).mean(), chosen.max()
+    def draw(explorer: NetworkExplorer, layer: str, channel: int) -> tuple[np.ndarray, str]:
+        levels, shares, peaks = _kept(explorer, layer, lambda: _levels(explorer, layer))
+        sheet = _kept(explorer, (layer, "sheet"), lambda: _tiles(levels))
         caption = (
-            f"<b>{layer}, channel {channel}</b> of {len(framed)}, {chosen.shape[0]} x {chosen.shape[1]}: "
-            f"responds on {share:.0%} of the picture, at most {strongest:.3g}. "
-            "Left the photo, then the map (brighter is stronger), then all maps with the chosen one framed."
+            f"<b>{layer}, channel {channel}</b> of {len(levels)}, {levels.shape[1]} x {levels.shape[2]}: responds on "
+            f"{shares[channel]:.0%} of the photo, at most {peaks[channel]:.3g}. Left its map (brighter is stronger), "
+            "right all maps, this one framed; click on a map to choose it."
         )
-        return _side_by_side(photo, _coloured(normalize(chosen)), tile(framed, columns, gap=0)), caption
+        return _with_sheet(explorer, levels[channel], sheet, channel), caption
 
-    layers = _channels(model)
-    return Explorer("Feature map explorer", layers, draw, next(iter(layers)), "channel")
-
-
-def _signed_slices(kernel: np.ndarray) -> np.ndarray:
-    """Slices of a kernel ``(h, w, n)`` in [-1, 1] as RGB, nine pixels a weight, with a dot on the negative ones."""
-    slices = np.moveaxis(kernel, -1, 0).repeat(9, axis=1).repeat(9, axis=2)
-    coloured = matplotlib.colormaps[SIGNED_COLOURS]((slices + 1) / 2)[..., :3].astype(np.float32)
-    centres, weights = coloured[:, 4::9, 4::9], slices[:, 4::9, 4::9]
-    centres[weights < 0] = 0
-    centres[weights < -0.6] = 1
-    return coloured
+    return NetworkExplorer("Feature map explorer", model, image, draw, channels_of, 0, noun="channel")
 
 
-def kernel_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
-    """Sliders for layer and kernel: the kernel enlarged, the photo, and the feature map that the kernel makes of it.
+def kernel_explorer(model: keras.Model, image: Any = None) -> Explorer:
+    """Sliders for layer and kernel: the kernel enlarged, and the feature map that it makes of the photo.
 
     The first layer's kernels are drawn in colour with zero as mid-grey; of a deeper one the nine slices with the
     largest weights, red for positive weights, blue with a dot for negative ones.
@@ -184,33 +161,25 @@ def kernel_explorer(model: keras.Model, image: np.ndarray | None = None) -> Expl
     model
         From :func:`helpers.load_model`. Depthwise and separable convolutions are left out.
     image
-        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
+        Whatever :func:`helpers.load_image` takes; the bundled cat by default.
     """
-    photo, maps = _photo_and_maps(model, image)
-    layers = {name: count for name, count in _channels(model).items() if get_kernels(model, name).shape[3] == count}
 
-    def draw(layer: str, number: int) -> tuple[np.ndarray, str]:
-        kernel, chosen = get_kernels(model, layer)[..., number], maps(layer)[..., number]
-        shape = " x ".join(str(side) for side in kernel.shape)
-        if layer == conv_layers(model)[0] and kernel.shape[2] == 3:
-            picture = 0.5 + signed(rgb_kernels(model)[..., number]) / 2
-            seen = "the kernel in colour (mid-grey is zero)"
-        else:
-            strongest = np.argsort(-np.abs(kernel).sum(axis=(0, 1)), kind="stable")[:9]
-            picture = tile(_signed_slices(signed(kernel[..., strongest])), 3, 6, 0.6)
-            channels = ", ".join(str(channel) for channel in strongest)
-            seen = f"its strongest slices (red positive, blue with a dot negative), which read channels {channels}"
+    def draw(explorer: NetworkExplorer, layer: str, number: int) -> tuple[np.ndarray, str]:
+        levels, shares, _ = _kept(explorer, layer, lambda: _levels(explorer, layer))
+        kernel, seen = _kept(explorer, (layer, number), lambda: _kernel(explorer.model, layer, number))
         caption = (
-            f"<b>{layer}, kernel {number}</b> of {layers[layer]}, {shape}: left {seen}, then the photo, then the map "
-            f"it makes of the photo (brighter is stronger), which is above zero on {(chosen > 0).mean():.0%} of it."
+            f"<b>{layer}, kernel {number}</b> of {len(levels)}: left {seen}; right the map that it makes of the photo "
+            f"(brighter is stronger), which is above zero on {shares[number]:.0%} of it."
         )
-        return _side_by_side(picture, photo, _coloured(normalize(chosen))), caption
+        return _beside(kernel, PALETTE[levels[number]]), caption
 
-    return Explorer("Kernel explorer", layers, draw, next(iter(layers)), "kernel")
+    return NetworkExplorer("Kernel explorer", model, image, draw, _with_kernels, 0, noun="kernel")
 
 
 def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
-    """Sliders for layer, filter and steps: the picture that the filter wants to see, made when asked for.
+    """Sliders for layer, filter and steps: the picture that the filter wants to see, and what it answers to in photos.
+
+    Pictures of the gallery are there at once; others are drawn while one watches.
 
     Parameters
     ----------
@@ -219,24 +188,43 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
     size
         Height and width of the pictures in pixels.
     """
-    stored = functools.cache(functools.partial(stored_pictures, model))  # they are there at once
 
-    def draw(layer: str, channel: int, steps: int) -> tuple[np.ndarray, str]:
-        if steps == STEPS and stored(layer) is not None and stored(layer).shape[1] == size:
-            image, state = stored(layer)[channel], "from the gallery"
+    def draw(explorer: NetworkExplorer, layer: str, number: int, steps: int) -> tuple[np.ndarray, str]:
+        name = f"<b>{layer}, filter {number}</b> of {explorer.channels[layer]}: its picture"
+        cards, pictures, sheet = _kept(explorer, layer, lambda: _stored(explorer.model, layer))
+
+        def page(image: np.ndarray, *others: np.ndarray) -> np.ndarray:
+            small = [_resized(other, HEIGHT // 2, HEIGHT // 2) for other in others]
+            main = _beside(_resized(image), *([tile(small, 3, 4, 255)] if small else []))
+            return _with_sheet(explorer, main, sheet, number)
+
+        def preview(images: np.ndarray) -> None:
+            explorer.put(page(images[0]), f"{name} while it is drawn, in {steps} steps of gradient ascent.")
+
+        if steps == STEPS and cards and pictures.shape[1] == size:
+            image, card = pictures[number], cards[number]
         else:
-            picture = visualize_filter(model, layer, channel, iters=steps, size=size)
-            image = picture.image
-            state = "it stays silent" if picture.silent else f"mean response {picture.response:.3g}"
-        caption = f"<b>{layer}, filter {channel}</b>: its picture after {steps} steps of gradient ascent; {state}."
-        return _scaled(image, HEIGHT, Image.Resampling.BICUBIC), caption
+            made = visualize_filter(explorer.model, layer, number, steps, size, preview=preview)
+            image, card = made.image, vars(made.quality)
+        caption = (
+            f"{name} after {steps} steps of gradient ascent, which excites it {card['ratio']:.2g} times as much as the "
+            f"strongest of 1,000 natural pictures; it is no. {card['rank']} of its layer's filters for it. "
+        )
+        explorer.put(page(image), caption)
+        patches = strongest_patches(explorer.model, layer, number, photos, 5)
+        own = [_kernel(explorer.model, layer, number)[0] / 255] if layer in _with_kernels(explorer.model) else []
+        seen = "Beside it its kernel, and what excites it most in the sample photos"
+        seen += "; right its layer, where a click chooses a filter." if cards else "."
+        return page(image, *own, *(patch.image for patch in patches)), caption + seen
 
-    layers = _channels(model)
-    steps = widgets.IntSlider(STEPS, 1, 256, description="steps", layout=WIDE, continuous_update=False)
-    return Explorer("Filter explorer", layers, draw, list(layers)[len(layers) // 2], "filter", {"steps": steps})
+    photos = {name: sample_image(name, 192) for name in sample_names()}
+    extras = {"steps": widgets.IntSlider(STEPS, 1, 256, description="steps", continuous_update=False)}
+    return NetworkExplorer(
+        "Filter explorer", model, False, draw, channels_of, 0.5, noun="filter", extras=extras, in_background=True
+    )
 
 
-def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
+def saliency_explorer(model: keras.Model, image: Any = None) -> Explorer:
     """Controls for layer, answer and method: the photo, and over it the map of what counts for that answer.
 
     The answers are the network's five strongest classes, or without a head its five strongest channels. A layer matters
@@ -247,26 +235,25 @@ def saliency_explorer(model: keras.Model, image: np.ndarray | None = None) -> Ex
     model
         From :func:`helpers.load_model`.
     image
-        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
+        Whatever :func:`helpers.load_image` takes; the bundled cat by default.
     """
-    photo = sample_image("cat") if image is None else image
-    question = Question(model, photo)
-    strongest = np.argsort(-question.scores(question.image[None])[0])[:5]
-    names = class_labels(model) if question.has_head else [f"channel {number}" for number in range(strongest.max() + 1)]
 
-    def draw(layer: str, answer: int, method: str) -> tuple[np.ndarray, str]:
-        found = saliency_map(model, photo, method, strongest[answer], layer_name=layer)
+    def draw(explorer: NetworkExplorer, layer: str, answer: int, method: str) -> tuple[np.ndarray, str]:
+        network, photo = explorer.model, explorer.image
+        target, name = _kept(explorer, "answers", lambda: _answers(network, photo))[answer]
+        found = saliency_map(network, photo, method, target, layer_name=layer)
         where = layer if method in OF_A_LAYER else "every layer"
-        caption = f"<b>{method} through {where} for {names[strongest[answer]]}</b>: dark counts little, yellow most."
-        return _side_by_side(photo, overlay(photo, found)), caption
+        caption = f"<b>{method} through {where} for {name}</b>: dark counts little, yellow most."
+        return _beside(_resized(photo), _resized(overlay(photo, found))), caption
 
-    layers = dict.fromkeys(_channels(model), len(strongest))
     fast = [*OF_A_LAYER, "gradient", "guided_backpropagation"]
-    method = widgets.Dropdown(options=fast, description="method", layout=WIDE)
-    return Explorer("Saliency explorer", layers, draw, list(layers)[-1], "answer", {"method": method})
+    extras = {"method": widgets.Dropdown(options=fast, description="method")}
+    return NetworkExplorer(
+        "Saliency explorer", model, image, draw, _all(ANSWERS), 1, noun="answer", extras=extras, in_background=True
+    )
 
 
-def dream_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explorer:
+def dream_explorer(model: keras.Model, image: Any = None) -> Explorer:
     """Sliders for layer and strength: the photo, and a small preview of its dream.
 
     Parameters
@@ -274,14 +261,15 @@ def dream_explorer(model: keras.Model, image: np.ndarray | None = None) -> Explo
     model
         From :func:`helpers.load_model`.
     image
-        float32 ``(height, width, 3)``, RGB in [0, 1]; the bundled cat by default.
+        Whatever :func:`helpers.load_image` takes; the bundled cat by default.
     """
-    photo = _scaled(sample_image("cat") if image is None else image, HEIGHT // 3)
 
-    def draw(layer: str, strength: int) -> tuple[np.ndarray, str]:
-        dream = deep_dream(model, photo, layer, octaves=2, iters=1 + 2 * strength)
+    def draw(explorer: NetworkExplorer, layer: str, strength: int) -> tuple[np.ndarray, str]:
+        photo = np.float32(_resized(explorer.image, HEIGHT // 3)) / 255
+        dream = deep_dream(explorer.model, photo, layer, octaves=2, iters=1 + 2 * strength)
         caption = f"<b>A dream of {layer}</b>, strength {strength}: left the photo, right what the layer sees in it."
-        return _side_by_side(photo, dream, enlarge=Image.Resampling.BICUBIC), caption
+        return _beside(_resized(photo), _resized(dream)), caption
 
-    layers = dict.fromkeys(conv_layers(model), 10)
-    return Explorer("Dream explorer", layers, draw, list(layers)[len(layers) // 2], "strength", at=5)
+    return NetworkExplorer(
+        "Dream explorer", model, image, draw, _all(11), 0.5, noun="strength", at=5, in_background=True
+    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
-from unittest import mock
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -76,13 +75,15 @@ def _before_activation(layer: keras.Layer) -> keras.KerasTensor:
     """The layer's output without its fused activation; the weights stay shared."""
     if getattr(layer, "activation", None) in (None, keras.activations.linear) or not layer.weights:
         return layer.output
+    call, shape, name = without_activation(layer).call, layer.output.shape, f"{layer.name}_before_activation"
+    return keras.layers.Lambda(call, lambda _: shape, name=name, dtype=layer.dtype_policy)(layer.input)
 
-    def without_activation(inputs: Any) -> Any:
-        with mock.patch.object(layer, "activation", keras.activations.linear):
-            return layer.call(inputs)
 
-    name, shape = f"{layer.name}_before_activation", layer.output.shape
-    return keras.layers.Lambda(without_activation, lambda _: shape, name=name, dtype=layer.dtype_policy)(layer.input)
+def without_activation(layer: keras.Layer) -> keras.Layer:
+    """The same layer, with the same weights, without its fused activation."""
+    bare = object.__new__(type(layer))  # copy.copy would write the weights to a file and read them
+    vars(bare).update(vars(layer), activation=keras.activations.linear)
+    return bare
 
 
 def kernel_of(layer: keras.Layer) -> keras.Variable | None:

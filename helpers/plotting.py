@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .activations import Patch
-from .images import file_bytes, to_pil
+from .images import file_bytes
 
 LARGEST_PNG = 200_000  # bytes; textures compress badly, and a notebook holds many figures
 WIDTH = 9.0  # inches; at 100 dots an inch a figure is as wide as a notebook's text
@@ -235,8 +235,3 @@ def plot_predictions(image: np.ndarray, predictions: pd.DataFrame) -> Figure:
     bars.set(xlim=(0, 1.1), xticks=[0, 0.5, 1], xticklabels=["0", "50%", "100%"], xlabel="probability")
     bars.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def to_png(image: np.ndarray) -> bytes:
-    """PNG bytes of float RGB ``(h, w, 3)`` in [0, 1]."""
-    return file_bytes(to_pil(np.clip(image, 0, 1)), "png", compress_level=1)

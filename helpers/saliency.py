@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
@@ -15,12 +16,14 @@ from skimage.filters import gaussian
 from .backend import keras, tf
 from .errors import LayerNotFound, check_filter, check_whole
 from .images import load_image
+from .layers import without_activation
 from .models import preprocess
 from .objectives import FEATURE_MAPS, LOGITS, class_number
 from .progress import progress_bar
 
 PIXELS = 2**17  # of the pictures that are computed together: 8 of 128 x 128; more cost memory and gain no time
 NOISE = 0.15  # standard deviation of SmoothGrad's noise, as a share of the picture's range
+ONE_AT_A_TIME = threading.Lock()  # held while a graph is made: for that Keras itself is changed
 PICTURE, SCORES = "the picture", "the scores"  # in place of a layer's name
 
 
@@ -92,7 +95,8 @@ class Question:
         key, graphs = (layer_name, guided, self.image.shape), self.model.__dict__.setdefault("_graphs", {})
         if key not in graphs:
             specs = tf.TensorSpec((None, *self.image.shape), tf.float32), tf.TensorSpec((), tf.int32)
-            graphs[key] = tf.function(body, specs, autograph=False).get_concrete_function()
+            with ONE_AT_A_TIME:
+                graphs[key] = tf.function(body, specs, autograph=False).get_concrete_function()
         return graphs[key]
 
     def _values(self, images: Any, guided: bool) -> dict[str | None, Any]:
@@ -100,13 +104,16 @@ class Question:
 
         Guided, a ReLU passes back only what is positive. A network of one size gets the pictures resized.
         """
-        values, head, really_call = {PICTURE: images}, self.model, keras.Operation.__call__
+        values, head, really_call, here = {PICTURE: images}, self.model, keras.Operation.__call__, threading.get_ident()
         while self.has_head and hasattr(head, "layers"):  # the last one may be a network
             head = head.layers[-1]
 
         def call(layer: Any, *inputs: Any, **options: Any) -> Any:
+            if threading.get_ident() != here:
+                return really_call(layer, *inputs, **options)
             if layer is head and isinstance(layer, keras.layers.Softmax):
                 return inputs[0]
+            layer = without_activation(layer) if layer is head and self.has_head else layer
             output, kind = really_call(layer, *inputs, **options), type(layer).__name__
             if guided and "relu" in (kind + getattr(getattr(layer, "activation", None), "__name__", "")).lower():
                 output = tf.custom_gradient(lambda maps: (tf.identity(maps), tf.nn.relu))(output)
@@ -117,8 +124,7 @@ class Question:
 
         sides = [own or given for own, given in zip(self.model.input_shape[1:3], images.shape[1:3], strict=True)]
         inputs = preprocess(self.model, tf.image.resize(images, sides, antialias=True))
-        without_softmax = mock.patch.object(head, "activation", keras.activations.linear, create=True)
-        with mock.patch.object(keras.Operation, "__call__", call), without_softmax:
+        with mock.patch.object(keras.Operation, "__call__", call):
             scores = self.model(inputs, training=False)
         return values | {SCORES: scores if self.has_head else tf.reduce_mean(values[None], axis=[1, 2])}
 

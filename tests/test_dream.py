@@ -270,18 +270,6 @@ def test_arrays_become_an_animation() -> None:
             assert shades[-3:] == pytest.approx([0, 128, 255], abs=1) and moving.info["duration"] == 2000
 
 
-def test_the_explorer_follows_its_controls() -> None:
-    explorer = helpers.dream_explorer(helpers.load_model("mini_vgg16"), helpers.sample_image("cat", (64, 96)))
-    assert explorer.channel.value == 5 and explorer.layer.value == "block3_conv3"
-    assert not explorer.channel.continuous_update, "one waits for a dream"
-    first = explorer.picture.value
-    explorer.channel.value = 1
-    second = explorer.picture.value
-    assert second != first and "strength 1" in explorer.caption.value
-    explorer.layer.value = "block1_conv2"
-    assert explorer.picture.value not in (first, second) and "block1_conv2" in explorer.caption.value
-
-
 @pytest.mark.parametrize(
     ("layers", "options", "error", "words"),
     [

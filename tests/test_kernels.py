@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 import helpers
 from helpers import keras
@@ -147,25 +143,3 @@ def test_signed_slices_have_a_dot_on_each_negative_weight() -> None:
     np.testing.assert_array_equal(axis.collections[0].get_offsets(), [[4, 0], [4, 1], [4, 2]])
     assert [label.get_text() for label in axis.get_xticklabels()] == ["2", "4"]
     assert len(helpers.plot_kernels(kernels).axes[0].get_yticklabels()) == 4, "four rows unless asked otherwise"
-
-
-def test_kernel_explorer_follows_its_controls(model: keras.Model) -> None:
-    explorer = helpers.kernel_explorer(model, helpers.sample_image("cat", 64))
-    picture = np.asarray(Image.open(io.BytesIO(explorer.picture.value)))
-    kernel = helpers.rgb_kernels(model)[..., 0]
-    np.testing.assert_allclose(picture[50, 50] / 255, 0.5 + kernel[0, 0] / np.abs(kernel).max() / 2, atol=0.01)
-    data, metadata = explorer._repr_mimebundle_()
-    assert data["text/plain"] == "Kernel explorer: 13 layers, block1_conv1 shown"
-    assert base64.b64decode(data["image/png"]) == explorer.picture.value and len(metadata["image/png"]["alt"]) >= 40
-    explorer.layer.value = "block3_conv1"
-    explorer.channel.value = 7
-    weights = np.abs(helpers.get_kernels(model, "block3_conv1")[..., 7]).sum(axis=(0, 1))
-    assert f"read channels {weights.argmax()}, " in explorer.caption.value and "3 x 3 x 32" in explorer.caption.value
-
-
-def test_kernel_explorer_leaves_out_depthwise_layers() -> None:
-    inputs = keras.Input((16, 16, 3))
-    hidden = keras.layers.DepthwiseConv2D(3, name="depthwise")(inputs)
-    small = keras.Model(inputs, keras.layers.Conv2D(4, 1, name="pointwise")(hidden))
-    explorer = helpers.kernel_explorer(small, np.ones((16, 16, 3), np.float32))
-    assert list(explorer.channels) == ["pointwise"]

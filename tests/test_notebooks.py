@@ -15,7 +15,8 @@ import pytest
 from tests import rules
 from tests.notebooks import NOTEBOOKS, execute, from_script, notebook_of, scripts, without_solutions
 
-SCRIPTS = scripts()
+SCRIPTS = scripts("[0-9]")  # the lessons
+DASHBOARD = NOTEBOOKS / "py" / "explorer.py"
 WRONG_ANSWERS = Path(__file__).parent / "wrong_answers"
 
 
@@ -31,11 +32,17 @@ def notebook(script: Path) -> nbformat.NotebookNode:
 
 def test_each_notebook_has_a_script() -> None:
     assert SCRIPTS, "there are no notebooks"
-    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {path.stem for path in SCRIPTS}
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {path.stem for path in [*SCRIPTS, DASHBOARD]}
 
 
 def test_notebook_is_what_its_script_says(script: Path, notebook: nbformat.NotebookNode) -> None:
     assert not list(rules.differs_from_script(notebook, from_script(script), script.stem))
+
+
+def test_the_dashboard_is_what_its_script_says_and_clean() -> None:
+    stored = nbformat.read(notebook_of(DASHBOARD), as_version=4)
+    assert not list(rules.differs_from_script(stored, from_script(DASHBOARD), DASHBOARD.stem))
+    assert not list(rules.not_executed(stored)) and not list(rules.unclean_output(stored))
 
 
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)

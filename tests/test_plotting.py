@@ -1,8 +1,7 @@
-"""Figures and explorers: what is drawn is what the arrays hold."""
+"""Figures: what is drawn is what the arrays hold."""
 
 from __future__ import annotations
 
-import base64
 import io
 
 import numpy as np
@@ -11,7 +10,8 @@ from matplotlib import pyplot
 from PIL import Image
 
 import helpers
-from helpers.plotting import block_means, normalize, show_picture, tile, to_png
+from helpers.controls import PALETTE, to_png
+from helpers.plotting import block_means, normalize, show_picture, tile
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,9 @@ def test_normalize_stretches_each_channel() -> None:
 def test_png_holds_the_array() -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3)) / 255
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(to_png(image)))), np.round(image * 255))
+    levels = np.random.default_rng(0).integers(0, 256, (5, 7), np.uint8)
+    coloured = np.asarray(Image.open(io.BytesIO(to_png(levels))).convert("RGB"))
+    np.testing.assert_array_equal(coloured, PALETTE[levels])
 
 
 def test_feature_map_sheet_holds_the_maps(maps: np.ndarray) -> None:
@@ -116,70 +119,3 @@ def test_figures_of_predictions_and_patches() -> None:
     patches = helpers.strongest_patches(model, "block1_conv2", 0, {"coffee": photo}, count=3)
     assert [axis.get_title().split("\n")[0] for axis in helpers.plot_patches(patches).axes] == ["coffee"] * 3
     assert "no photo" in helpers.plot_patches([]).axes[0].get_title()
-
-
-def test_feature_map_explorer_follows_its_controls() -> None:
-    model, photo = helpers.load_model("mini_vgg16"), helpers.sample_image("cat", 64)
-    explorer = helpers.feature_map_explorer(model, photo)
-    first = explorer.picture.value
-    explorer.channel.value = 3
-    assert explorer.picture.value != first and "channel 3" in explorer.caption.value
-    explorer.layer.value = "block4_conv1"
-    assert explorer.channel.max == model.get_layer("block4_conv1").output.shape[-1] - 1
-    explorer.channel.value = explorer.channel.max
-    explorer.layer.value = "block1_conv1"
-    last = model.get_layer("block1_conv1").output.shape[-1] - 1
-    assert explorer.channel.value == last and f"block1_conv1, channel {last}<" in explorer.caption.value
-    picture = np.asarray(Image.open(io.BytesIO(explorer.picture.value)))
-    np.testing.assert_array_equal(picture[::5, :320:5][:64, :64], np.round(photo * 255))
-
-
-def test_explorer_stays_readable_without_a_kernel() -> None:
-    explorer = helpers.feature_map_explorer(helpers.load_model("mini_vgg16"), helpers.sample_image("cat", 64))
-    data, metadata = explorer._repr_mimebundle_()
-    assert data["text/plain"] == "Feature map explorer: 13 layers, block1_conv1 shown"
-    assert base64.b64decode(data["image/png"]) == explorer.picture.value
-    assert "application/vnd.jupyter.widget-view+json" in data and len(metadata["image/png"]["alt"]) >= 40
-
-
-def test_saliency_explorer_follows_its_controls() -> None:
-    model, photo = helpers.load_model("mini_vgg16", include_top=True), helpers.sample_image("coffee", 64)
-    explorer = helpers.saliency_explorer(model, photo)
-    answers = list(helpers.predict(model, photo)["class"])
-    first = explorer.picture.value
-    assert explorer.layer.value == "block5_conv3" and explorer.channel.max == len(answers) - 1 == 4
-    assert f"grad_cam through block5_conv3 for {answers[0]}" in explorer.caption.value
-    explorer.channel.value = 3
-    explorer.layer.value = "block4_conv3"
-    assert (
-        f"grad_cam through block4_conv3 for {answers[3]}" in explorer.caption.value and explorer.picture.value != first
-    )
-    wanted = helpers.saliency_map(model, photo, "grad_cam", answers[3], layer_name="block4_conv3")
-    drawn = np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"), float)[:, -320:] / 255
-    small = drawn.reshape(64, 5, 64, 5, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(small, helpers.overlay(photo, wanted), atol=0.01)
-    explorer.extras["method"].value = "gradient"
-    assert f"gradient through every layer for {answers[3]}" in explorer.caption.value
-    for method in explorer.extras["method"].options:
-        explorer.extras["method"].value = method
-        assert method in explorer.caption.value
-
-
-def test_saliency_explorer_of_a_network_without_a_head_asks_for_channels() -> None:
-    model, photo = helpers.load_model("mini_vgg16"), helpers.sample_image("coffee", 64)
-    explorer = helpers.saliency_explorer(model, photo)
-    strongest = helpers.feature_maps(model, photo, "block5_conv3")["block5_conv3"].mean(axis=(0, 1)).argsort()[::-1]
-    explorer.channel.value = 1
-    assert f"for channel {strongest[1]}<" in explorer.caption.value
-
-
-def test_filter_explorer_draws_what_the_sliders_say() -> None:
-    model = helpers.load_model("mini_vgg16")
-    explorer = helpers.filter_explorer(model, size=32)
-    explorer.layer.value = "block2_conv1"
-    explorer.extras["steps"].value = 5
-    explorer.channel.value = 2
-    assert "block2_conv1, filter 2" in explorer.caption.value and "after 5 steps" in explorer.caption.value
-    small = helpers.visualize_filter(model, "block2_conv1", 2, iters=5, size=32).image
-    drawn = Image.open(io.BytesIO(explorer.picture.value)).resize((32, 32), Image.Resampling.BOX)
-    assert np.abs(np.asarray(drawn) / 255 - small).mean() < 0.02

@@ -146,10 +146,36 @@ print("lowest at least 0:", own.min() >= 0, " highest at most 1:", own.max() <= 
 
 # %% [markdown]
 # ## Play
-# Choose a layer and a channel. From which layer on do you no longer recognise the photo?
+# Every part of the course has an explorer. Each lets you choose the network, a photo (or upload one) and a layer; the
+# sliders follow the arrow keys too. Feature maps: from which layer on do you no longer recognise the photo?
 
 # %%
-helpers.feature_map_explorer(model, helpers.load_image(PHOTO))
+photo = helpers.load_image(PHOTO)
+helpers.feature_map_explorer(model, photo)
+
+# %% [markdown]
+# The kernels that make these maps, notebook 03:
+
+# %%
+helpers.kernel_explorer(model, photo)
+
+# %% [markdown]
+# The picture that each filter wants to see, 05. Click on a small picture to see it large:
+
+# %%
+helpers.filter_explorer(model)
+
+# %% [markdown]
+# Which pixels the answer rests on, 06:
+
+# %%
+helpers.saliency_explorer(model, photo)
+
+# %% [markdown]
+# What a layer dreams into the photo, 07. `make dashboard` shows all five on one page, without code.
+
+# %%
+helpers.dream_explorer(model, photo)
 
 # %% [markdown]
 # ## Exercises

@@ -1,0 +1,259 @@
+"""The core of every explorer: controls on the left, one picture that is updated in place, and a caption below it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import html
+import io
+import re
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipyevents
+import ipywidgets as widgets
+import matplotlib
+import numpy as np
+from PIL import Image
+
+from .backend import keras
+from .errors import ImageError
+from .images import file_bytes, load_image, sample_names
+from .layers import conv_layers, find_layer
+from .models import BUNDLED, load_model
+from .objectives import LOGITS
+from .plotting import MAP_COLOURS
+
+PAPER, FRAME = 254, 255  # in a picture of levels: white, and magenta, which does not occur in viridis
+PALETTE = np.uint8(np.round(matplotlib.colormaps[MAP_COLOURS](np.linspace(0, 1, 256))[:, :3] * 255))
+PALETTE[[PAPER, FRAME]] = (255, 255, 255), (255, 0, 255)
+NETWORKS = (BUNDLED, "vgg16", "resnet50", "inception_v3", "mobilenet_v2")
+
+
+class Superseded(Exception):
+    """There is a newer choice: the picture of this one is not wanted any more."""
+
+
+class Explorer(widgets.HBox):
+    """Controls, one picture and a caption. Without a kernel the picture and the text stay readable.
+
+    Parameters
+    ----------
+    title
+        What is explored; part of the stable text form.
+    layers
+        ``{layer name: number of channels}``.
+    draw
+        ``(layer name, channel, **extras) -> (picture, caption)``. A picture is as :func:`to_png` takes it.
+    start
+        The layer that is shown first.
+    noun
+        What the slider chooses: ``"channel"``, ``"filter"`` or ``"kernel"``.
+    extras
+        Further controls by name; their values are passed to ``draw``.
+    first
+        What the drop-down chooses.
+    at
+        Where the slider begins. If that is not 0 it counts how much work is done, and one waits for the picture: it is
+        drawn when the slider is let go, as with ``extras``.
+    in_background
+        Draw in a thread of its own: the next choice need not wait, and ends what is being drawn.
+    """
+
+    sheet: tuple[float, float, float, int] = (0, 1, 1, 0)  # to click on: left edge, height and width of a tile, columns
+
+    def __init__(
+        self,
+        title: str,
+        layers: Mapping[str, int],
+        draw: Callable,
+        start: str,
+        noun: str,
+        extras: Mapping[str, widgets.Widget] | None = None,
+        first: str = "layer",
+        at: int = 0,
+        in_background: bool = False,
+    ) -> None:
+        self.title, self.channels, self.draw, self.first, self.extras = title, layers, draw, first, extras or {}
+        self.layer = widgets.Dropdown(options=list(layers), value=start, description=first)
+        at_once = in_background or not (self.extras or at)
+        self.channel = widgets.IntSlider(at, description=noun, continuous_update=at_once)
+        buttons = [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]
+        for button, step in zip(buttons, (-1, 1), strict=True):
+            button.on_click(lambda _, step=step: self.go_to(self.channel.value + step))
+        self.place, self.caption = widgets.HTML(description="place"), widgets.HTML()
+        self.picture = widgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+        self._events = ipyevents.Event(source=self.picture, watched_events=["click"])
+        self._events.on_dom_event(self._click)
+        self._in_background, self._turn, self._drawing = in_background, 0, 0
+        self._lock, self._worker = threading.Lock(), None
+        self.layer.observe(self.change_layer, "value")
+        for control in (self.channel, *self.extras.values()):
+            control.observe(self._redraw, "value")
+        self.controls = widgets.VBox(
+            [self.layer, self.place, self.channel, widgets.HBox(buttons), *self.extras.values()]
+        )
+        seen = widgets.VBox([self.picture, self.caption], layout={"flex": "1 1 400px"})
+        super().__init__([self.controls, seen], layout={"flex_flow": "row wrap"})
+        self.change_layer()
+
+    def put(self, picture: np.ndarray, caption: str) -> None:
+        """Show a picture; raises :class:`Superseded`, which ends the drawing, if there is a newer choice."""
+        if self._drawing != self._turn:
+            raise Superseded
+        self.picture.value, self.caption.value = to_png(picture), caption
+
+    def wait(self) -> None:
+        """Return when the picture is that of the last choice."""
+        if self._worker is not None:
+            self._worker.join()
+
+    def say(self, error: Exception) -> None:
+        """Put what went wrong below the picture, which stays."""
+        self.caption.value = f"<b>This did not work.</b> {html.escape(str(error))}"
+
+    def go_to(self, channel: int) -> None:
+        """Choose a channel, or the nearest one that exists."""
+        self.channel.value = min(max(channel, 0), self.channel.max)
+
+    def change_layer(self, _: Any = None) -> None:
+        """A new layer has another number of channels; the channel stays if it exists."""
+        place, count = list(self.channels).index(self.layer.value), len(self.channels)
+        self.place.value = f"{'▁' * place}<b>█</b>{'▁' * (count - place - 1)} {place + 1} of {count}"
+        self.channel.max = self.channels[self.layer.value] - 1
+        self._redraw()
+
+    def _click(self, event: dict) -> None:
+        """Choose the tile of the sheet that was clicked."""
+        width, height = Image.open(io.BytesIO(self.picture.value)).size
+        left, tall, wide, columns = self.sheet
+        row = event["relativeY"] / event["boundingRectHeight"] * height // tall
+        column = (event["relativeX"] / event["boundingRectWidth"] * width - left) // wide
+        if 0 <= column < columns and row * columns + column <= self.channel.max:
+            self.go_to(int(row * columns + column))
+
+    def _redraw(self, _: Any = None) -> None:
+        self._turn += 1
+        if self._in_background and self.picture.value:
+            chosen = f"{self.layer.value}, {self.channel.description} {self.channel.value}"
+            self.caption.value = f"<i>Drawing {chosen} ...</i>"
+            self._worker = threading.Thread(target=self._answer, args=(self._turn,), daemon=True)
+            self._worker.start()
+        else:
+            self._answer(self._turn)
+
+    def _answer(self, turn: int) -> None:
+        """Draw the choice of that turn, unless there is a newer one; later on an error is said in the caption."""
+        with self._lock:
+            self._drawing = turn
+            try:
+                if turn == self._turn:
+                    choices = {name: control.value for name, control in self.extras.items()}
+                    self.put(*self.draw(self.layer.value, self.channel.value, **choices))
+            except Exception as error:
+                if not self.picture.value:
+                    raise
+                if turn == self._turn:
+                    self.say(error)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        data = super()._repr_mimebundle_(**kwargs)
+        text = f"{self.title}: {len(self.channels)} {self.first}s, {self.layer.value} shown"
+        return data | {"text/plain": text, "image/png": base64.b64encode(self.picture.value).decode()}, {
+            "image/png": {"alt": re.sub("<[^>]+>", "", self.caption.value)}
+        }
+
+
+class NetworkExplorer(Explorer):
+    """An explorer whose network can be exchanged, and its photo for another or for one's own.
+
+    Parameters
+    ----------
+    title, options
+        As for :class:`Explorer`.
+    model
+        From :func:`helpers.load_model`.
+    image
+        Whatever :func:`helpers.load_image` takes; None: the bundled cat. False: there is no photo.
+    draw
+        ``(explorer, layer name, channel, **extras) -> (picture, caption)``; it uses the explorer's ``model`` and
+        ``image``, may keep what these gave in ``kept``, and may ``put`` earlier pictures.
+    layers
+        ``model -> {layer name: number of channels}``.
+    depth
+        Where in the network to begin, 0 to 1.
+    """
+
+    def __init__(
+        self, title: str, model: keras.Model, image: Any, draw: Callable, layers: Callable, depth: float, **options: Any
+    ) -> None:
+        self.network = widgets.Dropdown(options=list(dict.fromkeys([model.name, *NETWORKS])), description="network")
+        self.photo = widgets.Dropdown(options=sample_names(), description="photo")
+        self.photo.value = "cat" if image is None else None
+        self.upload = widgets.FileUpload(accept="image/*", description="my own photo")
+        self.thumbnail = widgets.Image(format="png", layout={"max_width": "150px", "margin": "0 0 8px 90px"})
+        self._layers, self._loaded = layers, {model.name: model}
+        self._use(model, load_image("cat" if image is None or image is False else image))
+        start = list(self.channels)[round(depth * (len(self.channels) - 1))]
+        super().__init__(title, self.channels, functools.partial(draw, self), start, **options)
+        self.network.observe(self._change_network, "value")
+        for control in (self.photo, self.upload):
+            control.observe(self._change_photo, "value")
+        of_photo = [] if image is False else [self.photo, self.upload, self.thumbnail]
+        self.controls.children = [self.network, *of_photo, *self.controls.children]
+
+    def _use(self, model: keras.Model, image: np.ndarray) -> None:
+        self.model, self.image, self.kept, self.channels = model, image, {}, self._layers(model)
+        self.thumbnail.value = to_png(image)
+
+    def _change_network(self, change: dict) -> None:
+        """Another network, with a head if this one has a head; if it cannot be had, stay."""
+        name, has_head = change["new"], len(self.model.output_shape) == LOGITS
+        if self._loaded.get(name) is self.model:
+            return
+        self.caption.value = f"Loading {name} ..."
+        try:
+            if name not in self._loaded:
+                with contextlib.redirect_stdout(io.StringIO()):  # VGG16's head takes 2.7 GB
+                    self._loaded[name] = load_model(name, include_top=has_head and name != "vgg16")
+        except Exception as error:
+            self.network.value = change["old"]
+            self.say(error)
+        else:
+            self._use(self._loaded[name], self.image)
+            self.layer.options = list(self.channels)
+            self.change_layer()
+
+    def _change_photo(self, change: dict) -> None:
+        """Another photo; if an upload is no picture, stay."""
+        try:
+            image = load_image(change["new"] or self.image)  # nothing is chosen beside an upload
+        except ImageError as error:
+            self.say(error)
+        else:
+            self.photo.value = self.photo.value if change["owner"] is self.photo else None
+            self._use(self.model, image)
+            self._redraw()
+
+
+def channels_of(model: keras.Model) -> dict[str, int]:
+    """The convolutions, and how many channels each has."""
+    return {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
+
+
+def to_bytes(picture: np.ndarray) -> np.ndarray:
+    """Numbers in [0, 1] as uint8; uint8 as it is."""
+    return picture if picture.dtype == np.uint8 else np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def to_png(picture: np.ndarray) -> bytes:
+    """PNG of RGB, float in [0, 1] or uint8, or of levels, uint8 ``(h, w)``: 0 to 253 in viridis, PAPER and FRAME."""
+    if picture.ndim == 2:
+        image = Image.fromarray(picture)
+        image.putpalette(PALETTE.tobytes())
+    else:
+        image = Image.fromarray(to_bytes(picture))
+    return file_bytes(image, "png", compress_level=1, compress_type=zlib.Z_RLE)  # 2 ms; smaller files take 20

@@ -1,0 +1,319 @@
+"""Explorers: what is shown is what the arrays hold, the last choice wins, and nothing that goes wrong ends them."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import io
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import helpers
+from helpers import controls, explorers, keras
+from helpers.controls import FRAME, PALETTE, Explorer, NetworkExplorer
+from helpers.plotting import normalize
+
+EVERY = [
+    helpers.feature_map_explorer,
+    helpers.kernel_explorer,
+    helpers.filter_explorer,
+    helpers.saliency_explorer,
+    helpers.dream_explorer,
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    return helpers.load_model("mini_vgg16", include_top=True)
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return helpers.sample_image("coffee", (64, 96))
+
+
+def shown(explorer: Explorer) -> np.ndarray:
+    """RGB uint8, of the last choice."""
+    explorer.wait()
+    return np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"))
+
+
+def upload(name: str, content: bytes) -> tuple[dict]:
+    file = {"name": name, "type": "image/png", "size": len(content), "content": memoryview(content)}
+    return (file | {"last_modified": datetime.datetime.now(datetime.UTC)},)
+
+
+def as_png(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.uint8(np.round(image * 255))).save(file, "png")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("layer", ["block1_conv2", "block3_conv1", "block5_conv3"])
+def test_the_map_shown_is_that_of_the_chosen_channel(model: keras.Model, photo: np.ndarray, layer: str) -> None:
+    explorer = helpers.feature_map_explorer(model, photo)
+    explorer.layer.value, explorer.channel.value = layer, 7
+    maps = helpers.feature_maps(model, photo, layer)[layer]
+    drawn = shown(explorer)[:, : round(explorers.HEIGHT * maps.shape[1] / maps.shape[0])]
+    step = explorers.HEIGHT // maps.shape[0]
+    wanted = PALETTE[np.round(normalize(maps)[..., 7] * 253).astype(int)]
+    np.testing.assert_array_equal(drawn[step // 2 :: step, step // 2 :: step], wanted)
+    assert f"{layer}, channel 7<" in explorer.caption.value
+    assert f"{(maps[..., 7] > 0).mean():.0%} of the photo" in explorer.caption.value
+
+
+def test_the_channel_stays_within_the_layer_and_the_framed_tile_is_the_chosen_one(
+    model: keras.Model, photo: np.ndarray
+) -> None:
+    explorer = helpers.feature_map_explorer(model, photo)
+    explorer.layer.value = "block4_conv1"
+    explorer.channel.value = explorer.channel.max
+    assert explorer.channel.max == model.get_layer("block4_conv1").output.shape[-1] - 1
+    explorer.layer.value = "block1_conv1"
+    assert (
+        explorer.channel.value == explorer.channel.max == 15 and "block1_conv1, channel 15<" in explorer.caption.value
+    )
+    left, tall, wide, columns = explorer.sheet
+    framed = np.argwhere((shown(explorer) == PALETTE[FRAME]).all(axis=-1))
+    assert (framed.min(axis=0) // (tall, 1))[0] == 15 // columns
+    assert (framed.min(axis=0)[1] - left) // wide == 15 % columns
+
+
+@pytest.mark.parametrize("number", [0, 5, 15])
+def test_a_click_on_a_tile_chooses_it(model: keras.Model, photo: np.ndarray, number: int) -> None:
+    explorer = helpers.feature_map_explorer(model, photo)
+    explorer.channel.value = 9
+    left, tall, wide, columns = explorer.sheet
+    height, width = shown(explorer).shape[:2]
+    row, column = divmod(number, columns)
+
+    def click(x: float, y: float) -> None:  # the picture is drawn at half its size
+        box = {"boundingRectWidth": width / 2, "boundingRectHeight": height / 2}
+        explorer._click({"relativeX": x / 2, "relativeY": y / 2} | box)
+
+    click(left + (column + 0.5) * wide, (row + 0.5) * tall)
+    assert explorer.channel.value == number
+    click(left - 20, 10)
+    assert explorer.channel.value == number, "the large map is no tile"
+
+
+def test_buttons_go_to_the_neighbours_and_stop_at_the_ends(model: keras.Model, photo: np.ndarray) -> None:
+    explorer = helpers.kernel_explorer(model, photo)
+    before, after = explorer.controls.children[-1].children
+    before.click()
+    assert explorer.channel.value == 0
+    after.click()
+    after.click()
+    assert explorer.channel.value == 2 and "kernel 2<" in explorer.caption.value
+    explorer.channel.value = explorer.channel.max
+    after.click()
+    assert explorer.channel.value == explorer.channel.max
+
+
+def test_kernel_explorer_draws_colours_then_slices(model: keras.Model, photo: np.ndarray) -> None:
+    explorer = helpers.kernel_explorer(model, photo)
+    kernel = helpers.rgb_kernels(model)[..., 0]
+    third = explorers.HEIGHT // 3
+    drawn = shown(explorer)[third // 2 : 3 * third : third, third // 2 : 3 * third : third] / 255
+    np.testing.assert_allclose(drawn, 0.5 + kernel / np.abs(kernel).max() / 2, atol=0.01)
+    explorer.layer.value, explorer.channel.value = "block3_conv1", 7
+    weights = np.abs(helpers.get_kernels(model, "block3_conv1")[..., 7]).sum(axis=(0, 1))
+    assert f"of channels {weights.argmax()}, " in explorer.caption.value and "3 x 3 x 32" in explorer.caption.value
+
+
+def test_kernel_explorer_leaves_out_depthwise_layers() -> None:
+    inputs = keras.Input((16, 16, 3))
+    hidden = keras.layers.DepthwiseConv2D(3, name="depthwise")(inputs)
+    small = keras.Model(inputs, keras.layers.Conv2D(4, 1, name="pointwise")(hidden))
+    assert list(helpers.kernel_explorer(small, np.ones((16, 16, 3), np.float32)).channels) == ["pointwise"]
+
+
+def test_filter_explorer_shows_the_gallery_at_once(model: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explorers, "visualize_filter", lambda *_, **__: pytest.fail("nothing needs to be drawn"))
+    explorer = helpers.filter_explorer(model)
+    explorer.layer.value, explorer.channel.value = "block4_conv3", 12
+    entry = explorers.current_entry(model, "block4_conv3", explorers.GALLERY)
+    wanted = explorers.read_sheet(explorers.GALLERY, "block4_conv3", entry)[12]
+    drawn = Image.fromarray(shown(explorer)[:, : explorers.HEIGHT]).resize((96, 96), Image.Resampling.BOX)
+    assert np.abs(np.asarray(drawn) / 255 - wanted).mean() < 0.03
+    assert f"{entry['filters'][12]['ratio']:.2g} times as much" in explorer.caption.value
+
+
+def test_filter_explorer_draws_what_the_sliders_say(model: keras.Model) -> None:
+    explorer = helpers.filter_explorer(model, size=32)
+    explorer.layer.value = "block2_conv1"
+    explorer.extras["steps"].value = 5
+    explorer.channel.value = 2
+    drawn = Image.fromarray(shown(explorer)[:, : explorers.HEIGHT]).resize((32, 32), Image.Resampling.BOX)
+    assert "block2_conv1, filter 2<" in explorer.caption.value and "after 5 steps" in explorer.caption.value
+    small = helpers.visualize_filter(model, "block2_conv1", 2, iters=5, size=32).image
+    assert np.abs(np.asarray(drawn) / 255 - small).mean() < 0.02
+
+
+def test_saliency_explorer_lays_the_map_over_the_photo(model: keras.Model) -> None:
+    photo = helpers.sample_image("coffee", 64)
+    explorer, answers = helpers.saliency_explorer(model, photo), list(helpers.predict(model, photo)["class"])
+    assert explorer.layer.value == "block5_conv3" and explorer.channel.max == len(answers) - 1 == 4
+    assert f"grad_cam through block5_conv3 for {answers[0]}" in explorer.caption.value
+    explorer.channel.value, explorer.layer.value = 3, "block4_conv3"
+    wanted = helpers.overlay(
+        photo, helpers.saliency_map(model, photo, "grad_cam", answers[3], layer_name="block4_conv3")
+    )
+    step = explorers.HEIGHT // 64
+    small = shown(explorer)[:, -explorers.HEIGHT :].reshape(64, step, 64, step, 3).mean(axis=(1, 3)) / 255
+    assert np.abs(small - wanted).mean() < 0.02
+    assert f"grad_cam through block4_conv3 for {answers[3]}" in explorer.caption.value
+    for method in explorer.extras["method"].options:
+        explorer.extras["method"].value = method
+        explorer.wait()
+        where = "block4_conv3" if method in explorers.OF_A_LAYER else "every layer"
+        assert f"{method} through {where} for {answers[3]}" in explorer.caption.value
+
+
+def test_saliency_explorer_of_a_network_without_a_head_asks_for_channels(photo: np.ndarray) -> None:
+    model = helpers.load_model("mini_vgg16")
+    explorer = helpers.saliency_explorer(model, photo)
+    strongest = helpers.feature_maps(model, photo, "block5_conv3")["block5_conv3"].mean(axis=(0, 1)).argsort()[::-1]
+    explorer.channel.value = 1
+    explorer.wait()
+    assert f"for channel {strongest[1]}<" in explorer.caption.value
+
+
+def test_dream_explorer_follows_its_controls(model: keras.Model, photo: np.ndarray) -> None:
+    explorer = helpers.dream_explorer(model, photo)
+    assert explorer.channel.value == 5 and explorer.layer.value == "block3_conv3"
+    first = shown(explorer)
+    explorer.channel.value = 1
+    second = shown(explorer)
+    assert (
+        (second != first).any()
+        and "strength 1<" not in explorer.caption.value
+        and "strength 1:" in explorer.caption.value
+    )
+    half = second.shape[1] // 2 - 4
+    assert np.abs(second[:, :half].astype(int) - first[:, :half]).max() == 0, "the photo stays"
+    explorer.layer.value = "block1_conv2"
+    assert (shown(explorer) != second).any() and "block1_conv2" in explorer.caption.value
+
+
+@pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
+def test_an_explorer_stays_readable_without_a_kernel(model: keras.Model, make: Callable) -> None:
+    explorer = make(model)
+    data, metadata = explorer._repr_mimebundle_()
+    name = make.__name__.replace("_", " ").capitalize()
+    assert data["text/plain"] == f"{name}: 13 layers, {explorer.layer.value} shown"
+    assert base64.b64decode(data["image/png"]) == explorer.picture.value
+    assert "application/vnd.jupyter.widget-view+json" in data and len(metadata["image/png"]["alt"]) >= 40
+    assert "<" not in metadata["image/png"]["alt"]
+    place = list(explorer.channels).index(explorer.layer.value) + 1
+    assert explorer.place.value.endswith(f"{place} of 13") and explorer.place.value.replace("<b>", "")[place - 1] == "█"
+
+
+@pytest.mark.parametrize("make", [helpers.kernel_explorer, helpers.saliency_explorer], ids=lambda make: make.__name__)
+def test_photos_can_be_exchanged_and_a_broken_one_changes_nothing(model: keras.Model, make: Callable) -> None:
+    explorer = make(model)
+    cat = shown(explorer)
+    explorer.photo.value = "rocket"
+    rocket = shown(explorer)
+    assert rocket.shape != cat.shape or (rocket != cat).any()
+    explorer.upload.value = upload("broken.jpg", b"\xff\xd8\xff no picture")
+    assert "broken.jpg cannot be" in explorer.caption.value
+    np.testing.assert_array_equal(shown(explorer), rocket)
+    own = helpers.sample_image("temple", (60, 90))
+    explorer.upload.value = upload("mine.png", as_png(own))
+    assert explorer.photo.value is None
+    np.testing.assert_allclose(explorer.image, own, atol=0.003)
+    np.testing.assert_array_equal(shown(explorer), shown(make(model, explorer.image)))
+    explorer.photo.value = "cat"
+    np.testing.assert_array_equal(shown(explorer), cat)
+
+
+def test_another_network_comes_with_its_layers_and_one_that_cannot_be_had_is_refused(
+    photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = keras.Input((None, None, 3))
+    small = keras.Model(inputs, keras.layers.Conv2D(3, 3, name="only")(inputs), name="small")
+    explorer = helpers.feature_map_explorer(small, photo)
+    assert list(explorer.channels) == ["only"]
+    explorer.network.value = "mini_vgg16"
+    assert explorer.layer.options[0] == explorer.layer.value == "block1_conv1" and explorer.channel.max == 15
+    assert "block1_conv1, channel 0<" in explorer.caption.value
+
+    def unavailable(name: str, **_: object) -> keras.Model:
+        raise helpers.WeightsUnavailable(f"{name} cannot be downloaded.")
+
+    before = explorer.picture.value
+    monkeypatch.setattr(controls, "load_model", unavailable)
+    explorer.network.value = "resnet50"
+    assert explorer.network.value == "mini_vgg16" and explorer.picture.value == before
+    assert "resnet50 cannot be downloaded." in explorer.caption.value
+    explorer.network.value = "small"
+    assert list(explorer.channels) == ["only"] and explorer.channel.max == 2
+
+
+def test_a_new_choice_ends_the_old_drawing_and_old_choices_are_never_drawn() -> None:
+    drawn, begun, go_on = [], threading.Event(), threading.Event()
+
+    def draw(layer: str, channel: int) -> tuple[np.ndarray, str]:
+        if channel == 1:
+            begun.set()
+            go_on.wait(10)
+            explorer.put(np.zeros((4, 4, 3)), "half done")
+            pytest.fail("the drawing goes on although there is a newer choice")
+        drawn.append(channel)
+        return np.full((4, 4, 3), channel / 99), f"channel {channel}"
+
+    explorer = Explorer("Test", {"a": 100}, draw, "a", "channel", in_background=True)
+    explorer.channel.value = 1
+    assert begun.wait(10)
+    for channel in range(2, 100):
+        explorer.channel.value = channel
+    assert drawn == [0], "the choices do not wait for the drawing"
+    go_on.set()
+    explorer.wait()
+    end = time.monotonic() + 10
+    while explorer.caption.value != "channel 99" and time.monotonic() < end:
+        time.sleep(0.01)
+    assert explorer.caption.value == "channel 99" and drawn == [0, 99]
+    assert (shown(explorer) == 255).all()
+
+
+def test_what_goes_wrong_is_said_and_the_next_choice_works() -> None:
+    def draw(layer: str, channel: int) -> tuple[np.ndarray, str]:
+        if channel == 3:
+            raise ValueError("three is <too> many")
+        return np.zeros((4, 4, 3)), f"channel {channel}"
+
+    explorer = Explorer("Test", {"a": 10}, draw, "a", "channel")
+    explorer.channel.value = 3
+    assert "three is &lt;too&gt; many" in explorer.caption.value
+    explorer.channel.value = 4
+    assert explorer.caption.value == "channel 4"
+    with pytest.raises(ZeroDivisionError):
+        Explorer("Test", {"a": 10}, lambda layer, channel: 1 / 0, "a", "channel")
+
+
+def test_a_thousand_moves_leave_nothing_behind(model: keras.Model, photo: np.ndarray) -> None:
+    explorer = helpers.feature_map_explorer(model, photo)
+    for layer in explorer.channels:
+        explorer.layer.value = layer
+    kept = len(explorer.kept)
+    for move in range(1000):
+        explorer.channel.value = move % 16
+    assert len(explorer.kept) == kept == 2 * 13
+    explorer.photo.value = "rocket"
+    assert len(explorer.kept) == 2
+
+
+def test_every_explorer_of_a_network_has_the_same_controls(model: keras.Model) -> None:
+    for make in EVERY:
+        explorer = make(model)
+        assert isinstance(explorer, NetworkExplorer)
+        assert explorer.network.options[0] == "mini_vgg16" and "vgg16" in explorer.network.options
+        has_photo = explorer.photo in explorer.controls.children
+        assert has_photo == (make is not helpers.filter_explorer)
