@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test test-all test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student gallery bench figures address lock
+.PHONY: help install lab dashboard test test-all test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student gallery bench figures address lock
 
 help:            ## list the targets
 	@awk -F ' *## ' '/^[a-z0-9 -]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-24s %s\n", $$1, $$2}' Makefile
@@ -14,6 +14,9 @@ install: $(READY) ## set up .venv from requirements.lock, once
 
 lab: $(READY)     ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+
+dashboard: $(READY) ## the explorers on one page, without code, for this machine alone
+	TQDM_DISABLE=1 $(PY) -m voila notebooks/explorer.ipynb --Voila.ip=127.0.0.1 --VoilaConfiguration.extension_denylist=jupyterlab-jupytext
 
 test: $(READY)    ## unit tests, notebook rules, and every notebook executed and compared
 	$(PY) -m pytest --nbval

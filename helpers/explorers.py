@@ -18,7 +18,7 @@ from .backend import keras
 from .controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer, channels_of, to_bytes
 from .dream import deep_dream
 from .gallery import GALLERY, STEPS, current_entry, read_sheet
-from .images import sample_image, sample_names, to_pil
+from .images import load_image, sample_image, sample_names, to_pil
 from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers
 from .objectives import class_labels
@@ -119,11 +119,15 @@ def _stored(model: keras.Model, layer: str) -> tuple[list[dict], np.ndarray, np.
     return entry["filters"], pictures, _tiles(to_bytes(pictures))
 
 
-def _answers(model: keras.Model, photo: np.ndarray) -> list[tuple[int, str]]:
-    """Number and name of the strongest classes, or without a head of the strongest channels."""
-    question = Question(model, photo)
-    strongest = np.argsort(-question.scores(photo[None])[0])[:ANSWERS].tolist()
-    return [(number, class_labels(model)[number] if question.has_head else f"channel {number}") for number in strongest]
+def _answers(model: keras.Model, photo: np.ndarray) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    """The photo at the network's size; numbers and names of its strongest classes, or channels if it has no head."""
+    network = getattr(model, "network", None)
+    scale = (network.default_size if network else 224) / min(photo.shape[:2])
+    small = load_image(photo, [round(scale * side) for side in photo.shape[:2]])
+    question = Question(model, small)
+    strongest = np.argsort(-question.scores(small[None])[0])[:ANSWERS].tolist()
+    labels = class_labels(model) if question.has_head else [f"channel {number}" for number in range(max(strongest) + 1)]
+    return small, [(number, labels[number]) for number in strongest]
 
 
 def feature_map_explorer(model: keras.Model, image: Any = None) -> Explorer:
@@ -227,8 +231,8 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
 def saliency_explorer(model: keras.Model, image: Any = None) -> Explorer:
     """Controls for layer, answer and method: the photo, and over it the map of what counts for that answer.
 
-    The answers are the network's five strongest classes, or without a head its five strongest channels. A layer matters
-    to the methods that use its maps.
+    The network sees the photo at the size it was trained with. The answers are its five strongest classes, or without
+    a head its five strongest channels. A layer matters to the methods that use its maps.
 
     Parameters
     ----------
@@ -240,8 +244,11 @@ def saliency_explorer(model: keras.Model, image: Any = None) -> Explorer:
 
     def draw(explorer: NetworkExplorer, layer: str, answer: int, method: str) -> tuple[np.ndarray, str]:
         network, photo = explorer.model, explorer.image
-        target, name = _kept(explorer, "answers", lambda: _answers(network, photo))[answer]
-        found = saliency_map(network, photo, method, target, layer_name=layer)
+        small, answers = _kept(explorer, "answers", lambda: _answers(network, photo))
+        target, name = answers[answer]
+        found = skimage.transform.resize(
+            saliency_map(network, small, method, target, layer_name=layer), photo.shape[:2], order=1
+        )
         where = layer if method in OF_A_LAYER else "every layer"
         caption = f"<b>{method} through {where} for {name}</b>: dark counts little, yellow most."
         return _beside(_resized(photo), _resized(overlay(photo, found))), caption
