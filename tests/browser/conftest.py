@@ -25,6 +25,7 @@ names the browser's program; else it is the first that is found.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -40,6 +41,10 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.lab import READY, ROOT, Lab, Server
 
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are laid out, so that places and heights hold
+}
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = (
     "The browser tests need Chromium: `sudo apt install chromium`, or `python -m playwright install chromium`, or name "
@@ -48,13 +53,13 @@ NO_CHROMIUM = (
 
 
 def serve(folder: Path) -> tuple[subprocess.Popen, Server]:
-    """Start JupyterLab on a copy of the notebooks, with settings of its own."""
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-    for linked in ("images", "helpers"):  # the notebooks point there
-        (folder / linked).symlink_to(ROOT / linked)
-    settings = folder / ".settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    settings.parent.mkdir(parents=True)
-    settings.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    """Start JupyterLab on a copy of what the notebooks show, with settings of its own."""
+    for part in ("notebooks", "images", "helpers"):  # the notebooks have links into all three
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "gallery", "*.npz"))
+    for name, value in SETTINGS.items():
+        path = folder / ".settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(value))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

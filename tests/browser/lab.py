@@ -56,9 +56,9 @@ CONSOLE = """async code => {
     await future.done;
     return said;
 }"""
-HEIGHTS = """() => {
+HIDDEN = """() => {
     const outer = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer');
-    return [outer.clientHeight, outer.scrollHeight];
+    return outer.scrollHeight - outer.clientHeight;
 }"""
 BYTES = """async image => {
     const blob = await (await fetch(image.currentSrc)).blob();
@@ -127,11 +127,8 @@ class Notebook:
     def screenshot(self, name: str, *, tall: bool = False) -> Path:
         """Write ``test-results/browser/name.png``: what is on the screen, or the whole notebook."""
         path, screen = SCREENSHOTS / f"{name}.png", self.page.viewport_size
-        for _ in range(5 if tall else 0):  # what comes into view takes its room only then
-            seen, needed = self.page.evaluate(HEIGHTS)
-            missing = max(needed - seen, 0)
-            self.page.set_viewport_size(screen | {"height": self.page.viewport_size["height"] + missing})
-            self.page.wait_for_timeout(200)
+        if tall:
+            self.page.set_viewport_size(screen | {"height": screen["height"] + self.page.evaluate(HIDDEN)})
         self.page.screenshot(path=path)
         self.page.set_viewport_size(screen)
         return path
