@@ -58,6 +58,7 @@ CONSOLE = """async code => {
 }"""
 HIDDEN = """() => {
     const outer = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer');
+    outer.scrollTop = 0;
     return outer.scrollHeight - outer.clientHeight;
 }"""
 BYTES = """async image => {
@@ -129,6 +130,8 @@ class Notebook:
         path, screen = SCREENSHOTS / f"{name}.png", self.page.viewport_size
         if tall:
             self.page.set_viewport_size(screen | {"height": screen["height"] + self.page.evaluate(HIDDEN)})
+            self.page.wait_for_timeout(500)  # JupyterLab lays its page out anew
+            self.page.evaluate(HIDDEN)
         self.page.screenshot(path=path)
         self.page.set_viewport_size(screen)
         return path
