@@ -201,6 +201,14 @@ def test_the_animation_is_what_its_code_draws(tmp_path: Path, monkeypatch: pytes
         assert worst < 64, f"frame {number} differs; run: make figures"
 
 
+@pytest.mark.parametrize(("folder", "collected"), [("tests", False), ("tests/browser", True)])
+def test_the_browser_tests_run_only_when_they_are_named(folder: str, collected: bool) -> None:
+    options = ["--collect-only", "-qq", "-p", "no:cacheprovider", "--ignore-glob=tests/test_*"]
+    command = [sys.executable, "-m", "pytest", *options, folder]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert ("tests/browser/test_explorers.py" in done.stdout) is collected, done.stdout
+
+
 def test_ruff_is_content() -> None:
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, "."], capture_output=True, text=True, cwd=ROOT)
