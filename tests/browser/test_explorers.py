@@ -1,32 +1,207 @@
-"""An explorer in JupyterLab: what its sliders do to the picture on the screen."""
+"""The explorers in JupyterLab: what their controls do to the picture on the screen."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pytest
+from playwright.sync_api import Locator, expect
 
-from tests.browser.lab import Lab, pixels
+from tests.browser.lab import ROOT, Lab, Notebook, pixels
 
-DRAWN = """
-from helpers.images import to_pil
-image, caption = explorer.draw("block1_conv1", 1)
-print(to_pil(image).tobytes().hex())
+EXPLORERS = ("kernel_explorer", "feature_map_explorer", "filter_explorer", "saliency_explorer", "dream_explorer")
+MAPS = """
+import json, numpy as np
+from helpers.controls import PALETTE
+maps = helpers.feature_maps(model, helpers.sample_image("cat"), "{layer}")["{layer}"][..., {channel}]
+levels = np.round((maps - maps.min()) / np.ptp(maps) * 253).astype(int)
+print(json.dumps([PALETTE[levels].tolist(), explorer.channel.value, explorer.layer.value]))
 """
+LIGHTNESS = """element => {
+    const light = colour => colour.match(/[\\d.]+/g).slice(0, 3).reduce((sum, level) => sum + Number(level), 0) / 765;
+    let behind = element;
+    while (getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement;
+    return [light(getComputedStyle(element).color), light(getComputedStyle(behind).backgroundColor)];
+}"""
 
 
-def test_feature_map_explorer_shows_what_the_kernel_draws(lab: Lab) -> None:
-    """The arrow key moves the slider by one channel, and the picture that comes is that channel's, to the pixel."""
+def explore(lab: Lab, call: str = "feature_map_explorer") -> Notebook:
+    """A notebook with one explorer of the bundled network, which has its classification head."""
     notebook = lab.cells(
-        "import helpers\nmodel = helpers.load_model()",
-        "explorer = helpers.feature_map_explorer(model)\nexplorer",
+        "import helpers\nmodel = helpers.load_model(include_top=True)",
+        f"explorer = helpers.{call}(model)\nexplorer",
     )
     notebook.run()
-    picture, slider = notebook.widgets.locator("img"), notebook.widgets.get_by_role("slider")
-    first, before = pixels(picture), picture.get_attribute("src")
-    slider.focus()
-    slider.press("ArrowRight")
-    notebook.page.wait_for_function("([image, src]) => image.src !== src", arg=[picture.element_handle(), before])
-    assert notebook.console("print(explorer.channel.value)") == "1\n"
-    shown = pixels(picture)
-    drawn = np.frombuffer(bytes.fromhex(notebook.console(DRAWN)), np.uint8)
-    np.testing.assert_array_equal(shown, drawn.reshape(shown.shape))
-    assert (shown != first).any()
+    return notebook
+
+
+def picture(notebook: Notebook) -> Locator:
+    """The large picture; the photo's thumbnail comes before it."""
+    return notebook.widgets.locator("img").last
+
+
+def changes(notebook: Notebook, before: np.ndarray) -> np.ndarray:
+    """The picture once it is another one and the caption is no longer that of a drawing under way."""
+    for _ in range(100):
+        notebook.page.wait_for_timeout(100)
+        if "Drawing" not in caption(notebook).inner_text():
+            after = pixels(picture(notebook))
+            if after.shape != before.shape or (after != before).any():
+                return after
+    raise AssertionError("the picture did not change within ten seconds")
+
+
+def caption(notebook: Notebook) -> Locator:
+    return notebook.widgets.locator(".widget-html-content").last
+
+
+def slider(notebook: Notebook, number: int = 0) -> Locator:
+    return notebook.widgets.get_by_role("slider").nth(number)
+
+
+def menu(notebook: Notebook, name: str) -> Locator:
+    return notebook.widgets.get_by_label(name, exact=True)
+
+
+def test_the_map_on_the_screen_is_the_chosen_channels(lab: Lab) -> None:
+    """Keys move the slider by one channel; the map that is shown equals the array, to the pixel."""
+    notebook = explore(lab)
+    shown = pixels(picture(notebook))
+    menu(notebook, "layer").select_option("block4_conv2")
+    shown = changes(notebook, shown)
+    for _ in range(3):
+        slider(notebook).press("ArrowRight")
+        shown = changes(notebook, shown)
+    code = MAPS.format(layer="block4_conv2", channel=3)
+    wanted, channel, layer = json.loads(notebook.console(code))
+    assert (channel, layer) == (3, "block4_conv2") and "block4_conv2, channel 3 of" in caption(notebook).inner_text()
+    height, width = np.shape(wanted)[:2]
+    step, wide = shown.shape[0] / height, shown.shape[0] * width / height / width
+    rows, columns = ((np.arange(count) + 0.5) * scale for count, scale in ((height, step), (width, wide)))
+    np.testing.assert_array_equal(shown[np.ix_(rows.astype(int), columns.astype(int))], wanted)
+
+
+@pytest.mark.parametrize("call", EXPLORERS)
+def test_each_control_changes_the_picture_in_light_and_dark(lab: Lab, call: str) -> None:
+    notebook = explore(lab, call)
+    shown = pixels(picture(notebook))
+    notebook.screenshot(f"{call}_light")
+    slider(notebook).press("ArrowRight")
+    shown = changes(notebook, shown)
+    notebook.widgets.get_by_role("button", name="next").click()
+    shown = changes(notebook, shown)
+    if call == "saliency_explorer":
+        menu(notebook, "method").select_option("gradient")
+        shown = changes(notebook, shown)
+        menu(notebook, "method").select_option("grad_cam")
+        shown = changes(notebook, shown)
+    if call == "filter_explorer":
+        slider(notebook, 1).press("ArrowLeft")
+        shown = changes(notebook, shown)
+        assert "after 47 steps" in caption(notebook).inner_text()
+    else:
+        menu(notebook, "photo").select_option("rocket")
+        shown = changes(notebook, shown)
+    menu(notebook, "layer").select_option("block2_conv2")
+    shown = changes(notebook, shown)
+    assert "block2_conv2" in caption(notebook).inner_text()
+    assert "4 of 13" in notebook.widgets.inner_text()
+    lab.theme("Dark")
+    for text in (caption(notebook), notebook.widgets.locator(".widget-label").first):
+        letters, ground = text.evaluate(LIGHTNESS)
+        assert ground < 0.2 and letters - ground > 0.5, "dark letters on a dark ground"
+    notebook.screenshot(f"{call}_dark")
+
+
+@pytest.mark.parametrize("call", EXPLORERS)
+def test_an_explorer_fits_a_projector(lab: Lab, call: str) -> None:
+    lab.page.set_viewport_size({"width": 1280, "height": 720})
+    notebook = explore(lab, call)
+    box, page = notebook.widgets.bounding_box(), notebook.page.locator(".jp-Notebook:visible").bounding_box()
+    assert box["height"] <= page["height"], "it is higher than the notebook's window"
+    for part in (picture(notebook), caption(notebook), slider(notebook)):
+        inner = part.bounding_box()
+        assert inner["x"] >= page["x"] and inner["x"] + inner["width"] <= page["x"] + page["width"]
+        assert inner["y"] + inner["height"] <= box["y"] + box["height"] + 1
+
+
+def test_the_keyboard_alone_will_do(lab: Lab) -> None:
+    """Tab goes from control to control; arrows choose in each; Enter presses a button."""
+    notebook = explore(lab, "kernel_explorer")
+    shown, keyboard = pixels(picture(notebook)), notebook.page.keyboard
+    menu(notebook, "network").focus()
+    seen = []
+    for _ in range(9):
+        keyboard.press("Tab")
+        seen.append(
+            notebook.page.evaluate("document.activeElement.getAttribute('role') || document.activeElement.type")
+        )
+        if seen[-1] == "select-one" and "layer" not in seen:
+            name = notebook.page.evaluate("document.activeElement.labels[0].innerText")
+            if name == "layer":
+                seen.append("layer")
+                keyboard.press("ArrowDown")
+                shown = changes(notebook, shown)
+                assert "block1_conv2, kernel 0" in caption(notebook).inner_text()
+        if seen[-1] == "slider":
+            keyboard.press("ArrowRight")
+            shown = changes(notebook, shown)
+            assert "kernel 1 of" in caption(notebook).inner_text()
+        if seen[-1] == "submit" and seen.count("submit") == 2:  # previous, next
+            keyboard.press("Enter")
+            shown = changes(notebook, shown)
+            assert "kernel 2 of" in caption(notebook).inner_text()
+            return
+    raise AssertionError(f"Tab went to {seen} and not to all controls")
+
+
+def test_a_click_on_a_tile_chooses_its_channel(lab: Lab) -> None:
+    notebook = explore(lab, "filter_explorer")
+    shown = pixels(picture(notebook))
+    left, tall, wide, columns = json.loads(notebook.console("import json; print(json.dumps(explorer.sheet))"))
+    box, (height, width) = picture(notebook).bounding_box(), shown.shape[:2]
+    number = 2 * columns + 1
+    place = {"x": (left + 1.5 * wide) * box["width"] / width, "y": 2.5 * tall * box["height"] / height}
+    picture(notebook).click(position=place)
+    changes(notebook, shown)
+    assert f"filter {number} of" in caption(notebook).inner_text()
+    assert notebook.console("print(explorer.channel.value)") == f"{number}\n"
+
+
+def test_uploads_of_a_photo_and_of_a_broken_file(lab: Lab, tmp_path: Path) -> None:
+    notebook = explore(lab)
+    shown = pixels(picture(notebook))
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes((ROOT / "images" / "temple.jpg").read_bytes()[:3000])
+    field = notebook.widgets.locator("input[type=file]")
+    field.set_input_files(broken)
+    expect(caption(notebook)).to_contain_text("broken.jpg cannot be decoded")
+    np.testing.assert_array_equal(pixels(picture(notebook)), shown)
+    notebook.screenshot("upload_broken")
+    field.set_input_files(ROOT / "images" / "temple.jpg")
+    shown = changes(notebook, shown)
+    code = "import numpy as np; print(np.abs(explorer.image - helpers.sample_image('temple')).max() < 0.01)"
+    assert notebook.console(code) == "True\n"
+    assert "This did not work" not in caption(notebook).inner_text()
+
+
+def test_a_network_that_cannot_be_had_is_refused_in_words(lab: Lab) -> None:
+    notebook = explore(lab)
+    shown = pixels(picture(notebook))
+    menu(notebook, "network").select_option("resnet50")
+    expect(caption(notebook)).to_contain_text("cannot be downloaded", timeout=30_000)
+    np.testing.assert_array_equal(pixels(picture(notebook)), shown)
+    expect(menu(notebook, "network")).to_have_value("mini_vgg16")
+
+
+def test_a_fast_drag_ends_at_its_last_place(lab: Lab) -> None:
+    notebook = explore(lab, "filter_explorer")
+    shown = pixels(picture(notebook))
+    for _ in range(40):
+        slider(notebook).press("ArrowRight")
+    expect(caption(notebook)).to_contain_text("filter 40 of", timeout=10_000)
+    changes(notebook, shown)
+    assert notebook.console("explorer.wait(); print(explorer.channel.value)") == "40\n"
+    expect(caption(notebook)).to_contain_text("filter 40 of")
