@@ -126,7 +126,7 @@ class CompiledStep:
             self.network, objective, before_activation=recipe.before_activation, all_maps=diversity > 0
         )
         self.reported = responses_of(model, objective, before_activation=False)
-        self.graphs: dict[tuple, Callable] = {}  # one for each shape of the pictures
+        self.graphs = tf.function(self._step)  # one for each shape of the pictures
 
     def start(self, seeds: list[int], size: int, before: tuple | None) -> tuple:
         """The state at the first step of a round: from faint noise, or from the state before it."""
@@ -141,18 +141,15 @@ class CompiledStep:
     def run(self, state: tuple, indices: Any, step: int, seed: int) -> tuple[tuple, Any]:
         """One step in one call of a graph; returns the new state and the responses, float32 (batch,)."""
         arguments = (state, indices, tf.constant(step), tf.constant([seed, 1]))
-        shape = tuple(state[0].shape)
-        if shape not in self.graphs:  # a tf.function that is called by itself warns of a layer's first graph
-            self.graphs[shape] = tf.function(self._run).get_concrete_function(*arguments)
-        return self.graphs[shape](*arguments)
+        # A tf.function that is called by itself warns of a layer's first graph.
+        return self.graphs.get_concrete_function(*arguments)(*arguments)
 
-    def _run(self, state: tuple, indices: Any, step: Any, seed: Any) -> tuple[tuple, Any]:
-        with tf.GradientTape() as tape:
-            tape.watch(state[0])
-            whole = recipes.to_rgb(self.recipe, state[0])
-            responses, maps = self.maximised(recipes.transform(self.recipe, whole, seed, step), indices)
-            goal = recipes.penalised(self.recipe, responses, whole) - self._likeness(responses, maps)
-        return recipes.update(self.recipe, state, tape.gradient(goal, state[0]), step), responses
+    def _step(self, state: tuple, indices: Any, step: Any, seed: Any) -> tuple[tuple, Any]:
+        whole = recipes.to_rgb(self.recipe, state[0])
+        responses, maps = self.maximised(recipes.transform(self.recipe, whole, seed, step), indices)
+        goal = recipes.penalised(self.recipe, responses, whole) - self._likeness(responses, maps)
+        [gradient] = tf.gradients(goal, [state[0]])
+        return recipes.update(self.recipe, state, gradient, step), responses
 
     def _likeness(self, responses: Any, maps: Any) -> Any:
         """What diversity takes off each response: the mean cosine between its Gram matrix and the others'."""

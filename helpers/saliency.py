@@ -80,14 +80,12 @@ class Question:
         """One graph for each question and size of pictures, whatever their number and the class."""
 
         def body(images: Any, number: Any) -> list:
-            with tf.GradientTape() as tape:
-                tape.watch(images)
-                values = self._values(images, guided)
-                score = values[SCORES][:, number]
+            values = self._values(images, guided)
             if layer_name not in values:
                 raise LayerNotFound(layer_name, filter(None, values), self.model.name)
-            pair = values[layer_name], tape.gradient(score, values[layer_name], unconnected_gradients="zero")
-            return [tf.cast(tensor, tf.float32) for tensor in pair]
+            maps = values[layer_name]
+            gradients = tf.gradients(values[SCORES][:, number], [maps], unconnected_gradients="zero")
+            return [tf.cast(tensor, tf.float32) for tensor in (maps, *gradients)]
 
         key, graphs = (layer_name, guided, self.image.shape), self.model.__dict__.setdefault("_graphs", {})
         if key not in graphs:

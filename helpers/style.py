@@ -178,14 +178,12 @@ def feature_loss(
 
     @tf.function
     def evaluate(picture: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
-            tape.watch(picture)
-            maps, down, right = features(picture), picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
-            loss = variation * (tf.reduce_mean(down**2) + tf.reduce_mean(right**2))
-            for weight, name, form, wanted in goals:
-                distance = tf.reduce_sum((form(maps[name]) - wanted) ** 2)
-                loss += weight * tf.math.divide_no_nan(distance, tf.reduce_sum(wanted**2))
-        return loss, tape.gradient(loss, picture)
+        maps, down, right = features(picture), picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
+        loss = variation * (tf.reduce_mean(down**2) + tf.reduce_mean(right**2))
+        for weight, name, form, wanted in goals:
+            distance = tf.reduce_sum((form(maps[name]) - wanted) ** 2)
+            loss += weight * tf.math.divide_no_nan(distance, tf.reduce_sum(wanted**2))
+        return loss, tf.gradients(loss, picture)[0]
 
     return evaluate.get_concrete_function(tf.TensorSpec(content.shape))
 
