@@ -241,11 +241,8 @@ def in_bfloat16(cut: keras.Model) -> keras.Model:
     Its weights are those of the network at that time: ``copy.set_weights(cut.get_weights())`` brings them up to date.
     """
 
-    def copied(layer: keras.Layer) -> keras.Layer:
-        policy = {} if isinstance(layer, keras.layers.InputLayer) else {"dtype": "bfloat16"}
-        return layer.__class__.from_config(layer.get_config() | policy)
-
-    copy = keras.models.clone_model(cut, clone_function=copied)
+    rough = {"dtype": "bfloat16"}
+    copy = keras.models.clone_model(cut, clone_function=lambda layer: layer.from_config(layer.get_config() | rough))
     copy.set_weights(cut.get_weights())
     copy.network = cut.network
     return copy

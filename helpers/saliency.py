@@ -222,16 +222,6 @@ def _strongest(gradient: np.ndarray) -> np.ndarray:
     return np.abs(gradient).max(axis=-1)
 
 
-def _grad_cam(question: Question) -> np.ndarray:
-    maps, gradients = question.gradient(question.layer_name)
-    return np.maximum(maps @ gradients.mean(axis=(0, 1)), 0)
-
-
-def _layer_cam(question: Question) -> np.ndarray:
-    maps, gradients = question.gradient(question.layer_name)
-    return np.maximum((maps * np.maximum(gradients, 0)).sum(axis=-1), 0)
-
-
 def _occlusion(question: Question) -> np.ndarray:
     image, bands, side = question.image, [], -(-max(question.image.shape) // 6)
     for length in image.shape[:2]:
@@ -242,26 +232,26 @@ def _occlusion(question: Question) -> np.ndarray:
     return np.maximum(np.tensordot(whole - hidden, squares, 1) / squares.sum(axis=0), 0)
 
 
-def _first_component(question: Question) -> np.ndarray:
-    maps, _ = question.gradient(question.layer_name)
+def _first_component(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
     centred = maps - maps.mean(axis=(0, 1))
     component = np.linalg.svd(centred.reshape(-1, maps.shape[-1]), full_matrices=False)[2][0]
     return centred @ component * np.sign(component.sum())
 
 
-OF_A_LAYER = ("grad_cam", "layer_cam", "averaged_activations", "first_component")
+OF_A_LAYER: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # from its maps and their gradients
+    "grad_cam": lambda maps, gradients: np.maximum(maps @ gradients.mean(axis=(0, 1)), 0),
+    "layer_cam": lambda maps, gradients: np.maximum((maps * np.maximum(gradients, 0)).sum(axis=-1), 0),
+    "averaged_activations": lambda maps, _: maps.mean(axis=-1),
+    "first_component": _first_component,
+}
 METHODS: dict[str, Callable[[Question], np.ndarray]] = {
     "gradient": lambda question: _strongest(question.gradient()[1]),
     "gradient_x_input": lambda question: np.abs(np.multiply(*question.gradient()).sum(axis=-1)),
     "smoothgrad": _smoothgrad,
     "guided_backpropagation": lambda question: _strongest(question.gradient(guided=True)[1]),
     "integrated_gradients": lambda question: np.abs(_attributions(question).sum(axis=-1)),
-    "grad_cam": _grad_cam,
-    "layer_cam": _layer_cam,
     "occlusion": _occlusion,
-    "averaged_activations": lambda question: question.gradient(question.layer_name)[0].mean(axis=-1),
-    "first_component": _first_component,
-}
+} | dict.fromkeys(OF_A_LAYER, lambda question: OF_A_LAYER[question.method](*question.gradient(question.layer_name)))
 
 
 def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
