@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported when they are first used and without their start-up lines on screen.
+"""What works behind the pictures, quietly: TensorFlow and Keras, imported when they are first used, and progress bars.
 
 ``from helpers import keras, tf`` costs nothing; the first attribute that is read imports the real modules.
 """
@@ -43,3 +43,11 @@ class _Deferred(types.ModuleType):
 
 tf = _Deferred("tensorflow", "TensorFlow, imported when it is first used.")
 keras = _Deferred("keras", "Keras, imported when it is first used.")
+
+
+def progress_bar(**options: Any) -> Any:
+    """A tqdm bar, in a notebook a widget: shown after one second, removed at its end, not there with TQDM_DISABLE=1."""
+    from tqdm.auto import tqdm
+
+    # tqdm's notebook bar does not read its own environment variable.
+    return tqdm(**options, delay=1, leave=False, disable=os.environ.get("TQDM_DISABLE") == "1")

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from . import recipes
-from .backend import keras, tf
+from .backend import keras, progress_bar, tf
 from .errors import check_whole
 from .layers import get_submodel
 from .objectives import Objective, check_places, in_bfloat16, responses_of
-from .progress import progress_bar
 from .recipes import RECIPES, Recipe
 
 BATCH = 16  # pictures that are improved together; more cost memory and gain no time on two cores
@@ -102,11 +101,9 @@ class Climb:
                 return []
         images = np.round(recipes.to_rgb(self.recipe, state[0]).numpy() * 255).astype(np.float32) / 255
         responses = self.compiled.reported(images, indices)[0].numpy()
-        seconds, history = time.perf_counter() - begun, np.stack(history)
-        common = {"iters": len(history), "seconds": seconds}
+        common, history = {"iters": len(history), "seconds": time.perf_counter() - begun}, np.stack(history, axis=1)
         return [
-            common
-            | {"image": images[n], "response": float(responses[n]), "history": history[:, n], "seed": seed}
+            {"image": images[n], "response": float(responses[n]), "history": history[n], "seed": seed, **common}
             | {"snapshots": {step: pictures[n] for step, pictures in snapshots.items()}}
             for n, seed in enumerate(seeds)
         ]
@@ -119,8 +116,7 @@ class CompiledStep:
         self, model: keras.Model, objective: Objective, recipe: Recipe, bfloat16: bool, diversity: float
     ) -> None:
         self.recipe, self.diversity = recipe, diversity
-        names = dict.fromkeys(term.layer_name for term in objective.terms)
-        self.cut = get_submodel(model, names) if bfloat16 else model
+        self.cut = get_submodel(model, [term.layer_name for term in objective.terms]) if bfloat16 else model
         self.network = in_bfloat16(self.cut) if bfloat16 else model
         self.maximised = responses_of(
             self.network, objective, before_activation=recipe.before_activation, all_maps=diversity > 0

@@ -11,9 +11,8 @@ from unittest import mock
 
 import requests
 
-from .backend import keras
+from .backend import keras, progress_bar
 from .errors import WeightsUnavailable
-from .progress import progress_bar
 
 SILENCE = 3.5  # seconds without a byte, name look-up included, after which a download is given up: nobody waits five
 HDF5 = b"\x89HDF\r\n\x1a\n"  # what a file of weights begins with

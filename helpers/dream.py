@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .backend import keras, tf
+from .backend import keras, progress_bar, tf
 from .errors import check_real, check_whole
 from .images import load_image
 from .objectives import Objective, Term, check, check_places, layer_shares, responses_of
-from .progress import progress_bar
 
 
 def deep_dream(

@@ -29,7 +29,8 @@ def check_real(name: str, value: object, least: int = 0) -> None:
 def check_filter(index: object, count: int, layer_name: str) -> None:
     """Raise :class:`FilterOutOfRange` unless the index is one of the layer's filters."""
     if not is_whole(index, 0, count - 1):
-        raise FilterOutOfRange(index, count, layer_name)
+        valid = f"its filters are the whole numbers 0 to {count - 1}"
+        raise FilterOutOfRange(f"{layer_name} has no filter {index!r}: {valid}.")
 
 
 class LayerNotFound(ValueError):
@@ -44,9 +45,6 @@ class LayerNotFound(ValueError):
 
 class FilterOutOfRange(ValueError):
     """The layer has no filter of that number."""
-
-    def __init__(self, f_index: object, count: int, layer_name: str) -> None:
-        super().__init__(f"{layer_name} has no filter {f_index!r}: its filters are the whole numbers 0 to {count - 1}.")
 
 
 class WeightsUnavailable(RuntimeError):

@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .ascent import FilterImage, visualize_filters
-from .backend import keras
+from .backend import keras, progress_bar
 from .downloads import whole
 from .images import IMAGE_FOLDER, file_bytes, to_pil
 from .layers import conv_layers
 from .objectives import channel, check
 from .plotting import WIDTH, grid, show_picture, tile
-from .progress import progress_bar
 from .quality import quality_cards
 from .recipes import RECIPES
 
@@ -247,10 +246,8 @@ def animation(pictures: Sequence[Any], kind: str = "gif", height: int = 112, mil
     sheets = [to_pil(tile(images, len(images), 4)) for images in rows]
     width, frames = round(sheets[-1].width * height / sheets[-1].height), []
     for sheet, share in zip(sheets, shares, strict=True):
-        frame = Image.new("RGB", (width, height + 8), "white")
-        frame.paste(sheet.resize((width, height), Image.Resampling.BICUBIC))
-        frame.paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
-        frames.append(frame)
+        frames.append(ImageOps.expand(sheet.resize((width, height), Image.Resampling.BICUBIC), (0, 0, 0, 8), "white"))
+        frames[-1].paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
     options = {"save_all": True, "duration": [milliseconds] * (len(frames) - 1) + [2000], "loop": 0}
     if kind == "png":  # where nothing moves, the result is shown
         return file_bytes(frames[-1], kind, default_image=True, append_images=frames, **options)

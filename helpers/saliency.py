@@ -10,14 +10,12 @@ from unittest import mock
 import numpy as np
 import scipy
 import skimage
-from skimage.filters import gaussian
 
-from .backend import keras, tf
+from .backend import keras, progress_bar, tf
 from .errors import LayerNotFound, check_filter, check_whole
 from .images import load_image
 from .models import preprocess
 from .objectives import FEATURE_MAPS, LOGITS, class_number
-from .progress import progress_bar
 
 PIXELS = 2**17  # of the pictures that are computed together: 8 of 128 x 128; more cost memory and gain no time
 NOISE = 0.15  # standard deviation of SmoothGrad's noise, as a share of the picture's range
@@ -285,7 +283,7 @@ def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     strong = saliency > skimage.filters.threshold_otsu(saliency)
     low, high = (np.median(saliency[part]) for part in (~strong, strong))
     seeds = np.select([saliency >= high, saliency <= low], [1, 2])
-    smooth = gaussian(skimage.color.rgb2lab(image), 1, channel_axis=-1)
+    smooth = skimage.filters.gaussian(skimage.color.rgb2lab(image), 1, channel_axis=-1)
     edges = np.linalg.norm(np.gradient(smooth, axis=(0, 1)), axis=(0, -1))
     return skimage.segmentation.watershed(edges, seeds) == 1
 

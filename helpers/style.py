@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .backend import keras, tf
+from .backend import keras, progress_bar, tf
 from .errors import check_real, check_whole
 from .images import load_image
 from .layers import conv_layers, get_submodel, layer_table
 from .models import preprocess
 from .objectives import layer_shares
-from .progress import progress_bar
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # what red, green and blue add to lightness (ITU-R BT.601)
 
