@@ -84,12 +84,11 @@ def render_gallery(
     draw = functools.partial(draw_layer, load or model, size=size)
     drawn = zip(left, executor.map(draw, left) if executor else map(draw, left), strict=True)
     for layer, (sheet, cards) in progress_bar(iterable=drawn, total=len(left), desc="gallery", unit="layer"):
-        with whole(out / f"{layer}.webp") as file:
-            file.write_bytes(sheet)
         prints = fingerprint(model, layer, size)
         index[layer] = {"fingerprint": prints, "size": size, "columns": COLUMNS, "filters": cards}
-        with whole(out / INDEX) as file:
-            file.write_bytes(json.dumps(index, indent=1, sort_keys=True).encode())
+        for name, data in (f"{layer}.webp", sheet), (INDEX, json.dumps(index, indent=1, sort_keys=True).encode()):
+            with whole(out / name) as file:
+                file.write_bytes(data)
     return out / INDEX
 
 

@@ -187,8 +187,7 @@ def _decodable(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise ValueError(f"it is too large: the limit is {MAX_PIXELS:,} pixels") from error
     except Exception as error:
-        formats = "JPEG, PNG, GIF, WebP, TIFF, BMP"
-        raise ValueError(f"it is no picture in a known format ({formats}), or is damaged") from error
+        raise ValueError("it is damaged or in no known format (JPEG, PNG, GIF, WebP, TIFF, BMP)") from error
 
 
 def _levels(source: Any) -> np.ndarray:

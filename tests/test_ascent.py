@@ -266,7 +266,7 @@ def count_starts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     batches: list[list[int]] = []
     batch = Climb._batch
     monkeypatch.setattr(
-        Climb, "_batch", lambda self, ids, seeds, bar: batches.append(seeds) or batch(self, ids, seeds, bar)
+        Climb, "_batch", lambda self, ids, seeds, *others: batches.append(seeds) or batch(self, ids, seeds, *others)
     )
     return batches
 
