@@ -17,15 +17,13 @@ def _import(name: str) -> types.ModuleType:
     Its C++ start-up lines bypass ``sys.stderr``: meanwhile what goes to file descriptor 2 goes nowhere.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    stderr = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        tensorflow = importlib.import_module("tensorflow")
-        tensorflow.nn.conv2d(tensorflow.ones((1, 3, 3, 1)), tensorflow.ones((3, 3, 1, 1)), 1, "SAME")
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
+    with open(os.devnull, "wb") as nowhere, os.fdopen(os.dup(2), "wb") as stderr:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            tensorflow = importlib.import_module("tensorflow")
+            tensorflow.nn.conv2d(tensorflow.ones((1, 3, 3, 1)), tensorflow.ones((3, 3, 1, 1)), 1, "SAME")
+        finally:
+            os.dup2(stderr.fileno(), 2)
     return importlib.import_module(name)
 
 

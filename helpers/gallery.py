@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import functools
 import hashlib
 import json
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
@@ -134,11 +134,10 @@ def draw_layer(source: keras.Model | Callable[[], keras.Model], layer: str, size
     made = visualize_filters(model, layer, iters=STEPS, size=size)
     if len(made) < model.get_layer(layer).output.shape[-1] or min(picture.iters for picture in made) < STEPS:
         raise KeyboardInterrupt  # it was stopped: what is there so far is no sheet
-    images, rows = [np.ones_like(picture.image) if picture.silent else picture.image for picture in made], []
-    for picture, card in zip(made, quality_cards(model, layer, range(len(made)), [p.image for p in made]), strict=True):
-        row = {"silent": picture.silent, "seed": picture.seed} | dataclasses.asdict(card)
-        rows.append({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()})
-    return file_bytes(to_pil(tile(images, COLUMNS, GAP)), "webp", quality=75, method=6), rows
+    images = [np.ones_like(picture.image) if picture.silent else picture.image for picture in made]
+    cards = pd.DataFrame(quality_cards(model, layer, range(len(made)), [picture.image for picture in made])).round(4)
+    cards = cards.assign(silent=[picture.silent for picture in made], seed=[picture.seed for picture in made])
+    return file_bytes(to_pil(tile(images, COLUMNS, GAP)), "webp", quality=75, method=6), cards.to_dict("records")
 
 
 def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response: bool = False) -> Figure:
