@@ -26,11 +26,10 @@ def check_real(name: str, value: object, least: int = 0) -> None:
         raise ValueError(f"{name} is {value!r}; it must be a number, {least} or more.")
 
 
-def check_filter(index: object, count: int, layer_name: str) -> None:
-    """Raise :class:`FilterOutOfRange` unless the index is one of the layer's filters."""
+def check_filter(index: object, count: int, layer: str) -> None:
+    """Raise :class:`FilterOutOfRange` unless the index is one of the filters of the layer of that name."""
     if not is_whole(index, 0, count - 1):
-        valid = f"its filters are the whole numbers 0 to {count - 1}"
-        raise FilterOutOfRange(f"{layer_name} has no filter {index!r}: {valid}.")
+        raise FilterOutOfRange(f"{layer} has no filter {index!r}: its filters are the whole numbers 0 to {count - 1}.")
 
 
 class LayerNotFound(ValueError):
