@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported when they are first used and without their start-up lines on screen.
+"""What works behind the pictures, quietly: TensorFlow and Keras, imported when they are first used, and progress bars.
 
 ``from helpers import keras, tf`` costs nothing; the first attribute that is read imports the real modules.
 """
@@ -6,6 +6,7 @@
 import functools
 import importlib
 import os
+import threading
 import types
 from typing import Any
 
@@ -17,15 +18,13 @@ def _import(name: str) -> types.ModuleType:
     Its C++ start-up lines bypass ``sys.stderr``: meanwhile what goes to file descriptor 2 goes nowhere.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    stderr = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        tensorflow = importlib.import_module("tensorflow")
-        tensorflow.nn.conv2d(tensorflow.ones((1, 3, 3, 1)), tensorflow.ones((3, 3, 1, 1)), 1, "SAME")
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
+    with open(os.devnull, "wb") as nowhere, os.fdopen(os.dup(2), "wb") as stderr:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            tensorflow = importlib.import_module("tensorflow")
+            tensorflow.nn.conv2d(tensorflow.ones((1, 3, 3, 1)), tensorflow.ones((3, 3, 1, 1)), 1, "SAME")
+        finally:
+            os.dup2(stderr.fileno(), 2)
     return importlib.import_module(name)
 
 
@@ -43,3 +42,12 @@ class _Deferred(types.ModuleType):
 
 tf = _Deferred("tensorflow", "TensorFlow, imported when it is first used.")
 keras = _Deferred("keras", "Keras, imported when it is first used.")
+
+
+def progress_bar(**options: Any) -> Any:
+    """A tqdm bar, in a notebook a widget: shown after one second, removed at its end, not there with TQDM_DISABLE=1."""
+    from tqdm.auto import tqdm
+
+    # tqdm's notebook bar does not read its own environment variable; a thread's bar would land in any cell.
+    silent = os.environ.get("TQDM_DISABLE") == "1" or threading.current_thread() is not threading.main_thread()
+    return tqdm(**options, delay=1, leave=False, disable=silent)

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from . import recipes
-from .backend import keras, tf
+from .backend import keras, progress_bar, tf
 from .errors import check_whole
 from .layers import get_submodel
 from .objectives import Objective, check_places, in_bfloat16, responses_of
-from .progress import progress_bar
 from .recipes import RECIPES, Recipe
 
 BATCH = 16  # pictures that are improved together; more cost memory and gain no time on two cores
@@ -35,7 +34,6 @@ class Climb:
     snapshots: Sequence[int] = ()
     preview: Callable | None = None
     diversity: float = 0.0
-    stopped = False
 
     def __post_init__(self) -> None:
         model, iters, size = self.model, self.iters, self.size
@@ -57,32 +55,30 @@ class Climb:
         form = ((term.kind, term.layer_name, term.place, term.weight) for term in self.objective.terms)
         key, kept = (*form, self.recipe, self.bfloat16, self.diversity), model.__dict__.setdefault("_ascents", {})
         if key not in kept:
-            kept[key] = CompiledStep(model, self.objective, self.recipe, self.bfloat16, self.diversity)
+            kept[key] = CompiledStep(self)
         self.compiled: CompiledStep = kept[key]
 
     def run(self, indices: np.ndarray, seeds: list[int]) -> list[dict]:
         """One row for each picture; a silent one is tried again from other seeds."""
         rows: dict[int, dict] = {}
         may_be_silent = all(term.kind in ("channel", "neuron") and term.weight > 0 for term in self.objective.terms)
-        with progress_bar(total=len(seeds) * self.iters, desc=str(self.objective), unit="step") as bar:
-            for again in range(self.recipe.starts if may_be_silent else 1):
-                left = [place for place in range(len(seeds)) if place not in rows or not rows[place]["response"] > 0]
-                bar.total = bar.n + len(left) * self.iters
-                for first in range(0, len(left), BATCH):
-                    if self.stopped:
-                        break
-                    batch = left[first : first + BATCH]
-                    found = self._batch(indices[:, batch], [seeds[place] + 1000 * again for place in batch], bar)
-                    for place, row in zip(batch, found, strict=False):
-                        rows[place] = max(rows.get(place, row), row, key=lambda row: row["response"])
-        if self.stopped and not rows:
-            raise KeyboardInterrupt
-        if self.stopped:
+        try:
+            with progress_bar(total=len(seeds) * self.iters, desc=str(self.objective), unit="step") as bar:
+                for again in range(self.recipe.starts if may_be_silent else 1):
+                    left = [n for n in range(len(seeds)) if n not in rows or not rows[n]["response"] > 0]
+                    bar.total = bar.n + len(left) * self.iters
+                    for first in range(0, len(left), BATCH):
+                        batch = left[first : first + BATCH]
+                        self._batch(indices[:, batch], [seeds[n] + 1000 * again for n in batch], batch, rows, bar)
+        except KeyboardInterrupt:
+            if not rows:
+                raise
             steps = min(row["iters"] for row in rows.values())
             print(f"Stopped after {steps} of {self.iters} steps: the pictures so far.")
         return list(rows.values())
 
-    def _batch(self, indices: np.ndarray, seeds: list[int], bar: Any) -> list[dict]:
+    def _batch(self, indices: np.ndarray, seeds: list[int], places: list[int], rows: dict[int, dict], bar: Any) -> None:
+        """Put a row into `rows` at each of the places, or keep the one there if its response is higher."""
         begun, history, snapshots, state = time.perf_counter(), [], {}, None
         try:
             for step in range(self.iters):
@@ -96,37 +92,29 @@ class Climb:
                 bar.update(len(seeds))
                 if self.preview and (len(history) % LOOK == 0 or len(history) in (*self.sides, self.iters)):
                     self.preview(recipes.to_rgb(self.recipe, state[0]).numpy())
-        except KeyboardInterrupt:
-            self.stopped = True
-            if not history:
-                return []
-        images = np.round(recipes.to_rgb(self.recipe, state[0]).numpy() * 255).astype(np.float32) / 255
-        responses = self.compiled.reported(images, indices)[0].numpy()
-        seconds, history = time.perf_counter() - begun, np.stack(history)
-        common = {"iters": len(history), "seconds": seconds}
-        return [
-            common
-            | {"image": images[n], "response": float(responses[n]), "history": history[:, n], "seed": seed}
-            | {"snapshots": {step: pictures[n] for step, pictures in snapshots.items()}}
-            for n, seed in enumerate(seeds)
-        ]
+        finally:  # an interrupt goes on to end the other loops
+            if history:
+                images = np.round(recipes.to_rgb(self.recipe, state[0]).numpy() * 255).astype(np.float32) / 255
+                responses = self.compiled.reported(images, indices)[0].numpy()
+                common = {"iters": len(history), "seconds": time.perf_counter() - begun}
+                for n, place in enumerate(places):
+                    row = {"image": images[n], "response": float(responses[n]), "seed": seeds[n], **common}
+                    row["history"] = np.array([values[n] for values in history])
+                    row["snapshots"] = {step: pictures[n] for step, pictures in snapshots.items()}
+                    rows[place] = max(rows.get(place, row), row, key=lambda row: row["response"])
 
 
 class CompiledStep:
     """One compiled step for a network, an objective's form and a recipe; which filters is a tensor."""
 
-    def __init__(
-        self, model: keras.Model, objective: Objective, recipe: Recipe, bfloat16: bool, diversity: float
-    ) -> None:
-        self.recipe, self.diversity = recipe, diversity
-        names = dict.fromkeys(term.layer_name for term in objective.terms)
-        self.cut = get_submodel(model, names) if bfloat16 else model
-        self.network = in_bfloat16(self.cut) if bfloat16 else model
-        self.maximised = responses_of(
-            self.network, objective, before_activation=recipe.before_activation, all_maps=diversity > 0
-        )
+    def __init__(self, climb: Climb) -> None:
+        model, objective, self.recipe, self.diversity = climb.model, climb.objective, climb.recipe, climb.diversity
+        self.cut = get_submodel(model, [term.layer_name for term in objective.terms]) if climb.bfloat16 else model
+        self.network = in_bfloat16(self.cut) if climb.bfloat16 else model
+        before, maps = self.recipe.before_activation, self.diversity > 0
+        self.maximised = responses_of(self.network, objective, before_activation=before, all_maps=maps)
         self.reported = responses_of(model, objective, before_activation=False)
-        self.graphs: dict[tuple, Callable] = {}  # one for each shape of the pictures
+        self.graphs = tf.function(self._step)  # one for each shape of the pictures
 
     def start(self, seeds: list[int], size: int, before: tuple | None) -> tuple:
         """The state at the first step of a round: from faint noise, or from the state before it."""
@@ -141,18 +129,15 @@ class CompiledStep:
     def run(self, state: tuple, indices: Any, step: int, seed: int) -> tuple[tuple, Any]:
         """One step in one call of a graph; returns the new state and the responses, float32 (batch,)."""
         arguments = (state, indices, tf.constant(step), tf.constant([seed, 1]))
-        shape = tuple(state[0].shape)
-        if shape not in self.graphs:  # a tf.function that is called by itself warns of a layer's first graph
-            self.graphs[shape] = tf.function(self._run).get_concrete_function(*arguments)
-        return self.graphs[shape](*arguments)
+        # A tf.function that is called by itself warns of a layer's first graph.
+        return self.graphs.get_concrete_function(*arguments)(*arguments)
 
-    def _run(self, state: tuple, indices: Any, step: Any, seed: Any) -> tuple[tuple, Any]:
-        with tf.GradientTape() as tape:
-            tape.watch(state[0])
-            whole = recipes.to_rgb(self.recipe, state[0])
-            responses, maps = self.maximised(recipes.transform(self.recipe, whole, seed, step), indices)
-            goal = recipes.penalised(self.recipe, responses, whole) - self._likeness(responses, maps)
-        return recipes.update(self.recipe, state, tape.gradient(goal, state[0]), step), responses
+    def _step(self, state: tuple, indices: Any, step: Any, seed: Any) -> tuple[tuple, Any]:
+        whole = recipes.to_rgb(self.recipe, state[0])
+        responses, maps = self.maximised(recipes.transform(self.recipe, whole, seed, step), indices)
+        goal = recipes.penalised(self.recipe, responses, whole) - self._likeness(responses, maps)
+        [gradient] = tf.gradients(goal, [state[0]])
+        return recipes.update(self.recipe, state, gradient, step), responses
 
     def _likeness(self, responses: Any, maps: Any) -> Any:
         """What diversity takes off each response: the mean cosine between its Gram matrix and the others'."""

@@ -1,20 +1,18 @@
 """Files of pre-trained networks: from Keras' cache, else from their home, and never a silent wait."""
 
-import concurrent.futures
 import contextlib
 import hashlib
+import multiprocessing.pool
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
 import requests
 
-from .backend import keras
+from .backend import keras, progress_bar
 from .errors import WeightsUnavailable
-from .progress import progress_bar
 
 SILENCE = 3.5  # seconds without a byte, name look-up included, after which a download is given up: nobody waits five
 HDF5 = b"\x89HDF\r\n\x1a\n"  # what a file of weights begins with
@@ -106,25 +104,16 @@ def answer(url: str) -> requests.Response:
 
     Raises
     ------
-    TimeoutError, requests.RequestException
+    multiprocessing.TimeoutError, requests.RequestException
         If none comes; :func:`reason` says why in words.
     """
-    promise: concurrent.futures.Future = concurrent.futures.Future()
-
-    def ask() -> None:
-        try:
-            promise.set_result(requests.get(url, stream=True, timeout=SILENCE))
-        except Exception as error:
-            promise.set_exception(error)
-
-    # A daemon does not keep Python from ending.
-    threading.Thread(target=ask, name=f"download of {url}", daemon=True).start()
-    return promise.result(SILENCE)
+    with multiprocessing.pool.ThreadPool(1) as background:  # its thread does not keep Python from ending
+        return background.apply_async(requests.get, (url,), {"stream": True, "timeout": SILENCE}).get(SILENCE)
 
 
 def reason(error: Exception) -> str:
     """The shortest true sentence about a failure, without addresses of objects."""
-    if isinstance(error, (TimeoutError, requests.Timeout)) or "Read timed out" in str(error):
+    if isinstance(error, (multiprocessing.TimeoutError, requests.Timeout)) or "Read timed out" in str(error):
         return f"no byte for {SILENCE:g} seconds"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke"

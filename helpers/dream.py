@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .backend import keras, tf
+from .backend import keras, progress_bar, tf
 from .errors import check_real, check_whole
 from .images import load_image
 from .objectives import Objective, Term, check, check_places, layer_shares, responses_of
-from .progress import progress_bar
 
 
 def deep_dream(
@@ -112,10 +111,8 @@ def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
         indices = tf.constant([[term.index or 0] for term in goal.terms])
 
         def gradient(images: Any) -> Any:
-            with tf.GradientTape() as tape:
-                tape.watch(images)
-                response, _ = respond(images if None in sides else tf.image.resize(images, sides), indices)
-            return tape.gradient(response, images)
+            response, _ = respond(images if None in sides else tf.image.resize(images, sides), indices)
+            return tf.gradients(response, images)[0]
 
         kept[goal] = tf.function(gradient).get_concrete_function(tf.TensorSpec((1, None, None, 3)))
     return kept[goal]

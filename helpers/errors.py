@@ -26,10 +26,10 @@ def check_real(name: str, value: object, least: int = 0) -> None:
         raise ValueError(f"{name} is {value!r}; it must be a number, {least} or more.")
 
 
-def check_filter(index: object, count: int, layer_name: str) -> None:
-    """Raise :class:`FilterOutOfRange` unless the index is one of the layer's filters."""
+def check_filter(index: object, count: int, layer: str) -> None:
+    """Raise :class:`FilterOutOfRange` unless the index is one of the filters of the layer of that name."""
     if not is_whole(index, 0, count - 1):
-        raise FilterOutOfRange(index, count, layer_name)
+        raise FilterOutOfRange(f"{layer} has no filter {index!r}: its filters are the whole numbers 0 to {count - 1}.")
 
 
 class LayerNotFound(ValueError):
@@ -44,9 +44,6 @@ class LayerNotFound(ValueError):
 
 class FilterOutOfRange(ValueError):
     """The layer has no filter of that number."""
-
-    def __init__(self, f_index: object, count: int, layer_name: str) -> None:
-        super().__init__(f"{layer_name} has no filter {f_index!r}: its filters are the whole numbers 0 to {count - 1}.")
 
 
 class WeightsUnavailable(RuntimeError):

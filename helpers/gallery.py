@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import functools
 import hashlib
 import json
@@ -12,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .ascent import FilterImage, visualize_filters
-from .backend import keras
+from .backend import keras, progress_bar
 from .downloads import whole
 from .images import IMAGE_FOLDER, file_bytes, to_pil
 from .layers import conv_layers
 from .objectives import channel, check
 from .plotting import WIDTH, grid, show_picture, tile
-from .progress import progress_bar
 from .quality import quality_cards
 from .recipes import RECIPES
 
@@ -85,12 +84,11 @@ def render_gallery(
     draw = functools.partial(draw_layer, load or model, size=size)
     drawn = zip(left, executor.map(draw, left) if executor else map(draw, left), strict=True)
     for layer, (sheet, cards) in progress_bar(iterable=drawn, total=len(left), desc="gallery", unit="layer"):
-        with whole(out / f"{layer}.webp") as file:
-            file.write_bytes(sheet)
         prints = fingerprint(model, layer, size)
         index[layer] = {"fingerprint": prints, "size": size, "columns": COLUMNS, "filters": cards}
-        with whole(out / INDEX) as file:
-            file.write_bytes(json.dumps(index, indent=1, sort_keys=True).encode())
+        for name, data in (f"{layer}.webp", sheet), (INDEX, json.dumps(index, indent=1, sort_keys=True).encode()):
+            with whole(out / name) as file:
+                file.write_bytes(data)
     return out / INDEX
 
 
@@ -136,11 +134,10 @@ def draw_layer(source: keras.Model | Callable[[], keras.Model], layer: str, size
     made = visualize_filters(model, layer, iters=STEPS, size=size)
     if len(made) < model.get_layer(layer).output.shape[-1] or min(picture.iters for picture in made) < STEPS:
         raise KeyboardInterrupt  # it was stopped: what is there so far is no sheet
-    images, rows = [np.ones_like(picture.image) if picture.silent else picture.image for picture in made], []
-    for picture, card in zip(made, quality_cards(model, layer, range(len(made)), [p.image for p in made]), strict=True):
-        row = {"silent": picture.silent, "seed": picture.seed} | dataclasses.asdict(card)
-        rows.append({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()})
-    return file_bytes(to_pil(tile(images, COLUMNS, GAP)), "webp", quality=75, method=6), rows
+    images = [np.ones_like(picture.image) if picture.silent else picture.image for picture in made]
+    cards = pd.DataFrame(quality_cards(model, layer, range(len(made)), [picture.image for picture in made])).round(4)
+    cards = cards.assign(silent=[picture.silent for picture in made], seed=[picture.seed for picture in made])
+    return file_bytes(to_pil(tile(images, COLUMNS, GAP)), "webp", quality=75, method=6), cards.to_dict("records")
 
 
 def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response: bool = False) -> Figure:
@@ -247,10 +244,8 @@ def animation(pictures: Sequence[Any], kind: str = "gif", height: int = 112, mil
     sheets = [to_pil(tile(images, len(images), 4)) for images in rows]
     width, frames = round(sheets[-1].width * height / sheets[-1].height), []
     for sheet, share in zip(sheets, shares, strict=True):
-        frame = Image.new("RGB", (width, height + 8), "white")
-        frame.paste(sheet.resize((width, height), Image.Resampling.BICUBIC))
-        frame.paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
-        frames.append(frame)
+        frames.append(ImageOps.expand(sheet.resize((width, height), Image.Resampling.BICUBIC), (0, 0, 0, 8), "white"))
+        frames[-1].paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
     options = {"save_all": True, "duration": [milliseconds] * (len(frames) - 1) + [2000], "loop": 0}
     if kind == "png":  # where nothing moves, the result is shown
         return file_bytes(frames[-1], kind, default_image=True, append_images=frames, **options)

@@ -187,8 +187,7 @@ def _decodable(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise ValueError(f"it is too large: the limit is {MAX_PIXELS:,} pixels") from error
     except Exception as error:
-        formats = "JPEG, PNG, GIF, WebP, TIFF, BMP"
-        raise ValueError(f"it is no picture in a known format ({formats}), or is damaged") from error
+        raise ValueError("it is damaged or in no known format (JPEG, PNG, GIF, WebP, TIFF, BMP)") from error
 
 
 def _levels(source: Any) -> np.ndarray:
@@ -200,8 +199,7 @@ def _levels(source: Any) -> np.ndarray:
     if array.dtype.kind not in "biuf" or array.ndim == 0:
         raise ValueError(f"it is no picture but {source!r:.80}")
     if array.ndim not in (2, 3) or 0 in array.shape or array.shape[2:] not in ((), (1,), (3,), (4,)):
-        valid = "(h, w), (h, w, 1), (h, w, 3) or (h, w, 4)"
-        raise ValueError(f"an array of shape {array.shape} is no picture; it must be {valid}")
+        raise ValueError(f"an array of shape {array.shape} is none of (h, w), (h, w, 1), (h, w, 3) and (h, w, 4)")
     _check_pixels(array.shape[1], array.shape[0])
     top, low, high = 255 if array.dtype.kind in "iu" else 1, array.min(), array.max()
     if not (low >= 0 and high <= top):  # also what is not a number

@@ -98,23 +98,16 @@ def preferred_gratings(kernels: np.ndarray) -> pd.DataFrame:
     frequency. Powers of the input channels are added: this is the response to the best mixture of channels.
     """
     size = max(FREQUENCIES, *kernels.shape[:2])
-    steps = np.fft.fftfreq(size)
-    down, right = steps[:, None], steps[None]
+    down, right = np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij")
     frequency = np.hypot(down, right)
     orientation = np.round(90 - np.degrees(np.arctan2(down, right)), 6) % 180
-    mirrored = np.round(90 + np.degrees(np.arctan2(down, right)), 6) % 180  # at 0.5 both signs are one frequency
-    mirrored = np.where((down == -0.5) | (right == -0.5), mirrored, orientation)
-    rows = []
+    mirrored = np.where(np.minimum(down, right) == -0.5, -orientation, orientation)  # both signs are one frequency
+    readings, rows = np.stack([orientation, mirrored]), []
     for number in range(kernels.shape[3]):
         own = (np.abs(np.fft.fft2(kernels[..., number], (size, size), axes=(0, 1))) ** 2).sum(axis=2)
         best = np.unravel_index(own.argmax(), own.shape)
-        turned = np.maximum(_angle(orientation, orientation[best]), _angle(mirrored, orientation[best])) > RIVAL_TURN
-        oriented = own[turned | (frequency == 0)].max() < RIVAL_POWER * own[best]
+        turns = np.abs((readings - orientation[best] + 90) % 180 - 90).max(axis=0)  # degrees, 0 to 90
+        oriented = own[(turns > RIVAL_TURN) | (frequency == 0)].max() < RIVAL_POWER * own[best]
         selectivity = own[best] / own.mean() if own[best] else np.nan
         rows.append((orientation[best] if oriented else np.nan, frequency[best], selectivity))
     return pd.DataFrame(rows, columns=["orientation", "frequency", "selectivity"]).rename_axis("kernel")
-
-
-def _angle(first: np.ndarray, second: float) -> np.ndarray:
-    """Degrees between two orientations, 0 to 90."""
-    return np.abs((first - second + 90) % 180 - 90)

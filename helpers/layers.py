@@ -49,8 +49,8 @@ def get_submodel(
     layer_names
         One name gives a model with one output, several give a model with a list of outputs in that order.
     before_activation
-        Take what a layer computes before its fused activation (for VGG16: before the ReLU). A layer without one
-        gives the same either way.
+        Take what a layer computes before its fused activation (for VGG16: before the ReLU), or before the softmax that
+        it is. A layer without either gives the same either way.
 
     Returns
     -------
@@ -62,18 +62,20 @@ def get_submodel(
     LayerNotFound
         If a name is unknown; the message lists near matches.
     """
-    names = [layer_names] if isinstance(layer_names, str) else list(layer_names)
-    layers = [find_layer(model, name) for name in names]
+    names = layer_names if isinstance(layer_names, str) else list(layer_names)
+    layers = [find_layer(model, name) for name in keras.tree.flatten(names)]  # a name may come twice
     tensors = {layer.name: _before_activation(layer) if before_activation else layer.output for layer in layers}
-    outputs = [tensors[name] for name in names]  # a name may come twice
-    submodel = keras.Model(model.input, outputs[0] if isinstance(layer_names, str) else outputs, name=model.name)
+    submodel = keras.Model(model.input, keras.tree.map_structure(tensors.get, names), name=model.name)
     submodel.network = getattr(model, "network", None)
     return submodel
 
 
 def _before_activation(layer: keras.Layer) -> keras.KerasTensor:
     """The layer's output without its fused activation; the weights stay shared."""
-    if getattr(layer, "activation", None) in (None, keras.activations.linear) or not layer.weights:
+    activation = getattr(layer, "activation", None)
+    if isinstance(layer, keras.layers.Softmax) or (activation is keras.activations.softmax and not layer.weights):
+        return layer.input
+    if activation in (None, keras.activations.linear) or not layer.weights:
         return layer.output
     call, shape, name = without_activation(layer).call, layer.output.shape, f"{layer.name}_before_activation"
     return keras.layers.Lambda(call, lambda _: shape, name=name, dtype=layer.dtype_policy)(layer.input)
@@ -113,11 +115,9 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
     meet it is the union of theirs (Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural
     Networks", Distill 2019).
     """
-    fields = _receptive_fields(model)
-    rows = []
+    fields, rows = _receptive_fields(model), []
     for layer in model.layers:
-        field = fields.get(id(layer.output))
-        kernel = kernel_of(layer)
+        field, kernel = fields.get(id(layer.output)), kernel_of(layer)
         row = {
             "name": layer.name,
             "type": type(layer).__name__,

@@ -170,10 +170,7 @@ def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> 
 def _bundled_arrays() -> dict[str, np.ndarray]:
     digest = hashlib.sha256(BUNDLED_FILE.read_bytes()).hexdigest() if BUNDLED_FILE.is_file() else "missing"
     if digest != BUNDLED_SHA256:
-        raise WeightsUnavailable(
-            f"{BUNDLED_FILE} is missing or damaged: its SHA-256 is {digest}, not {BUNDLED_SHA256}. "
-            "Restore it from the repository."
-        )
+        raise WeightsUnavailable(f"{BUNDLED_FILE} is missing or damaged (SHA-256 {digest}); the repository has it.")
     return dict(np.load(BUNDLED_FILE))
 
 

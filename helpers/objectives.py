@@ -196,15 +196,9 @@ def responses_of(
 
 def _cut(model: keras.Model, objective: Objective, before_activation: bool) -> keras.Model:
     """From the input to what each term needs; a class always before its softmax, fused or a layer of its own."""
-    tensors: dict[str, keras.KerasTensor] = {}  # two terms may share a layer
-    for term in objective.terms:
-        layer, logit = find_layer(model, term.layer_name), term.kind == "class"
-        if logit and isinstance(layer, (keras.layers.Activation, keras.layers.Softmax)):
-            tensors[layer.name] = layer.input
-        elif layer.name not in tensors:
-            before = before_activation or logit
-            tensors[layer.name] = get_submodel(model, layer.name, before_activation=before).output
-    return keras.Model(model.input, [tensors[term.layer_name] for term in objective.terms])
+    before = {term.layer_name: before_activation or term.kind == "class" for term in objective.terms}
+    tensors = {name: get_submodel(model, name, before_activation=each).output for name, each in before.items()}
+    return keras.Model(model.input, [tensors[term.layer_name] for term in objective.terms])  # two may share a layer
 
 
 def _chosen_maps(layer: keras.Layer, tensor: Any, filters: Any, before_activation: bool) -> Any:
@@ -241,11 +235,8 @@ def in_bfloat16(cut: keras.Model) -> keras.Model:
     Its weights are those of the network at that time: ``copy.set_weights(cut.get_weights())`` brings them up to date.
     """
 
-    def copied(layer: keras.Layer) -> keras.Layer:
-        policy = {} if isinstance(layer, keras.layers.InputLayer) else {"dtype": "bfloat16"}
-        return layer.__class__.from_config(layer.get_config() | policy)
-
-    copy = keras.models.clone_model(cut, clone_function=copied)
+    rough = {"dtype": "bfloat16"}
+    copy = keras.models.clone_model(cut, clone_function=lambda layer: layer.from_config(layer.get_config() | rough))
     copy.set_weights(cut.get_weights())
     copy.network = cut.network
     return copy

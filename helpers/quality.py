@@ -77,21 +77,20 @@ def quality_cards(
     saved = [to_pil(image) for image in images]
     variants = [saved, *([change(picture) for picture in saved] for change in HELD_OUT.values())]
     own, *others = (mean_responses(model, layer_name, [np.asarray(p, np.float32) / 255 for p in v]) for v in variants)
-    scores, cards = z_scores(own, yardstick), []
-    for place, (f_index, image) in enumerate(zip(filters, images, strict=True)):
-        limit = max(float(yardstick.p999[f_index]), 1e-12)
-        card = Quality(
+    scores, limits = z_scores(own, yardstick), np.maximum(yardstick.p999.astype(float), 1e-12)
+    return [
+        Quality(
             response=float(own[place, f_index]),
-            ratio=float(own[place, f_index]) / limit,
-            held_out=min(float(other[place, f_index]) for other in others) / limit,
+            ratio=float(own[place, f_index] / limits[f_index]),
+            held_out=float(min(other[place, f_index] for other in others) / limits[f_index]),
             rank=1 + int((scores[place] > scores[place, f_index]).sum()),
             filters=own.shape[1],
             high_frequency=high_frequency_share(image),
             natural_high_frequency=yardstick.high_frequency,
             source=yardstick.source,
         )
-        cards.append(card)
-    return cards
+        for place, (f_index, image) in enumerate(zip(filters, images, strict=True))
+    ]
 
 
 def mean_responses(model: keras.Model, layer_name: str, images: Sequence[np.ndarray]) -> np.ndarray:

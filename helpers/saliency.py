@@ -11,15 +11,13 @@ from unittest import mock
 import numpy as np
 import scipy
 import skimage
-from skimage.filters import gaussian
 
-from .backend import keras, tf
+from .backend import keras, progress_bar, tf
 from .errors import LayerNotFound, check_filter, check_whole
 from .images import load_image
 from .layers import without_activation
 from .models import preprocess
 from .objectives import FEATURE_MAPS, LOGITS, class_number
-from .progress import progress_bar
 
 PIXELS = 2**17  # of the pictures that are computed together: 8 of 128 x 128; more cost memory and gain no time
 NOISE = 0.15  # standard deviation of SmoothGrad's noise, as a share of the picture's range
@@ -83,14 +81,12 @@ class Question:
         """One graph for each question and size of pictures, whatever their number and the class."""
 
         def body(images: Any, number: Any) -> list:
-            with tf.GradientTape() as tape:
-                tape.watch(images)
-                values = self._values(images, guided)
-                score = values[SCORES][:, number]
+            values = self._values(images, guided)
             if layer_name not in values:
                 raise LayerNotFound(layer_name, filter(None, values), self.model.name)
-            pair = values[layer_name], tape.gradient(score, values[layer_name], unconnected_gradients="zero")
-            return [tf.cast(tensor, tf.float32) for tensor in pair]
+            maps = values[layer_name]
+            gradients = tf.gradients(values[SCORES][:, number], [maps], unconnected_gradients="zero")
+            return [tf.cast(tensor, tf.float32) for tensor in (maps, *gradients)]
 
         key, graphs = (layer_name, guided, self.image.shape), self.model.__dict__.setdefault("_graphs", {})
         if key not in graphs:
@@ -230,16 +226,6 @@ def _strongest(gradient: np.ndarray) -> np.ndarray:
     return np.abs(gradient).max(axis=-1)
 
 
-def _grad_cam(question: Question) -> np.ndarray:
-    maps, gradients = question.gradient(question.layer_name)
-    return np.maximum(maps @ gradients.mean(axis=(0, 1)), 0)
-
-
-def _layer_cam(question: Question) -> np.ndarray:
-    maps, gradients = question.gradient(question.layer_name)
-    return np.maximum((maps * np.maximum(gradients, 0)).sum(axis=-1), 0)
-
-
 def _occlusion(question: Question) -> np.ndarray:
     image, bands, side = question.image, [], -(-max(question.image.shape) // 6)
     for length in image.shape[:2]:
@@ -250,26 +236,26 @@ def _occlusion(question: Question) -> np.ndarray:
     return np.maximum(np.tensordot(whole - hidden, squares, 1) / squares.sum(axis=0), 0)
 
 
-def _first_component(question: Question) -> np.ndarray:
-    maps, _ = question.gradient(question.layer_name)
+def _first_component(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
     centred = maps - maps.mean(axis=(0, 1))
     component = np.linalg.svd(centred.reshape(-1, maps.shape[-1]), full_matrices=False)[2][0]
     return centred @ component * np.sign(component.sum())
 
 
-OF_A_LAYER = ("grad_cam", "layer_cam", "averaged_activations", "first_component")
+OF_A_LAYER: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # from its maps and their gradients
+    "grad_cam": lambda maps, gradients: np.maximum(maps @ gradients.mean(axis=(0, 1)), 0),
+    "layer_cam": lambda maps, gradients: np.maximum((maps * np.maximum(gradients, 0)).sum(axis=-1), 0),
+    "averaged_activations": lambda maps, _: maps.mean(axis=-1),
+    "first_component": _first_component,
+}
 METHODS: dict[str, Callable[[Question], np.ndarray]] = {
     "gradient": lambda question: _strongest(question.gradient()[1]),
     "gradient_x_input": lambda question: np.abs(np.multiply(*question.gradient()).sum(axis=-1)),
     "smoothgrad": _smoothgrad,
     "guided_backpropagation": lambda question: _strongest(question.gradient(guided=True)[1]),
     "integrated_gradients": lambda question: np.abs(_attributions(question).sum(axis=-1)),
-    "grad_cam": _grad_cam,
-    "layer_cam": _layer_cam,
     "occlusion": _occlusion,
-    "averaged_activations": lambda question: question.gradient(question.layer_name)[0].mean(axis=-1),
-    "first_component": _first_component,
-}
+} | dict.fromkeys(OF_A_LAYER, lambda question: OF_A_LAYER[question.method](*question.gradient(question.layer_name)))
 
 
 def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
@@ -303,7 +289,7 @@ def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     strong = saliency > skimage.filters.threshold_otsu(saliency)
     low, high = (np.median(saliency[part]) for part in (~strong, strong))
     seeds = np.select([saliency >= high, saliency <= low], [1, 2])
-    smooth = gaussian(skimage.color.rgb2lab(image), 1, channel_axis=-1)
+    smooth = skimage.filters.gaussian(skimage.color.rgb2lab(image), 1, channel_axis=-1)
     edges = np.linalg.norm(np.gradient(smooth, axis=(0, 1)), axis=(0, -1))
     return skimage.segmentation.watershed(edges, seeds) == 1
 

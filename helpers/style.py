@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .backend import keras, tf
+from .backend import keras, progress_bar, tf
 from .errors import check_real, check_whole
 from .images import load_image
 from .layers import conv_layers, get_submodel, layer_table
 from .models import preprocess
 from .objectives import layer_shares
-from .progress import progress_bar
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # what red, green and blue add to lightness (ITU-R BT.601)
 
@@ -178,14 +177,12 @@ def feature_loss(
 
     @tf.function
     def evaluate(picture: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
-            tape.watch(picture)
-            maps, down, right = features(picture), picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
-            loss = variation * (tf.reduce_mean(down**2) + tf.reduce_mean(right**2))
-            for weight, name, form, wanted in goals:
-                distance = tf.reduce_sum((form(maps[name]) - wanted) ** 2)
-                loss += weight * tf.math.divide_no_nan(distance, tf.reduce_sum(wanted**2))
-        return loss, tape.gradient(loss, picture)
+        maps, down, right = features(picture), picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
+        loss = variation * (tf.reduce_mean(down**2) + tf.reduce_mean(right**2))
+        for weight, name, form, wanted in goals:
+            distance = tf.reduce_sum((form(maps[name]) - wanted) ** 2)
+            loss += weight * tf.math.divide_no_nan(distance, tf.reduce_sum(wanted**2))
+        return loss, tf.gradients(loss, picture)[0]
 
     return evaluate.get_concrete_function(tf.TensorSpec(content.shape))
 

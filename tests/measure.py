@@ -22,8 +22,8 @@ import pandas
 
 import helpers
 from helpers import keras, models
+from helpers.backend import progress_bar
 from helpers.errors import WeightsUnavailable
-from helpers.progress import progress_bar
 from helpers.quality import high_frequency_share
 
 sys.path.insert(0, str(models.BUNDLED_FILE.parent))  # the training script's folder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import functools
 import hashlib
 import http.server
 import io
@@ -125,6 +127,15 @@ def test_slow_download_goes_on_and_shows_it(server: Any, tmp_path: Path, monkeyp
     monkeypatch.setattr(downloads, "progress_bar", show)
     assert fetch(f"{server.address}/drips", tmp_path / "weights.h5", MD5, str).read_bytes() == CONTENT
     assert bars[0].n == bars[0].total == len(CONTENT)
+
+
+def test_several_at_once_each_get_the_whole_file(server: Any, tmp_path: Path) -> None:
+    """As notebooks do that are started together; whoever comes late finds it there."""
+    ask = functools.partial(fetch, f"{server.address}/drips", tmp_path / "weights.h5", SHA256, str)
+    with concurrent.futures.ThreadPoolExecutor(4) as executor:
+        waiting = [executor.submit(ask) for _ in range(4)]
+    assert {future.result().read_bytes() for future in waiting} == {CONTENT}
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.h5"]
 
 
 @pytest.mark.parametrize("damaged", [CONTENT[:100], b"", HTML], ids=["cut", "empty", "page"])

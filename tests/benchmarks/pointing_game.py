@@ -25,7 +25,7 @@ from PIL import Image
 
 import helpers
 from helpers import keras
-from helpers.progress import progress_bar
+from helpers.backend import progress_bar
 from helpers.saliency import METHODS
 from helpers.weights.tiny_imagenet import TinyImageNet
 
