@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,11 +22,10 @@ import pandas
 import helpers
 from helpers import keras, models
 from helpers.backend import progress_bar
+from helpers.downloads import whole
 from helpers.errors import WeightsUnavailable
 from helpers.quality import high_frequency_share
-
-sys.path.insert(0, str(models.BUNDLED_FILE.parent))  # the training script's folder
-import train
+from helpers.weights import train
 
 PICTURES = 1000  # on which the filters are watched
 RARE = 0.001  # share of positions under which a filter counts as rare
@@ -209,7 +207,8 @@ def main(arguments: list[str] | None = None) -> None:
         pictures, numbers = data.validation
         arrays = statistics(model, pictures[evenly(numbers)])
         arrays["network"] = np.array(hashlib.sha256(options.network.read_bytes()).hexdigest())
-        train.save(target, lambda path: np.savez(path, **arrays))
+        with whole(target) as part:
+            np.savez(part, **arrays)
         print(f"\n{target} is written.")
 
 

@@ -9,7 +9,6 @@ Each run is a folder that ``train.py`` has written; the second started from the 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +16,7 @@ import numpy as np
 import pandas
 
 from helpers import models
-
-sys.path.insert(0, str(models.BUNDLED_FILE.parent))  # the training script's folder
-from tiny_imagenet import save
+from helpers.downloads import whole
 
 BLOCKS = ("block1_", "block2_", "block3_")
 LARGEST = 1_000_000  # bytes of the file with the stages
@@ -76,13 +73,10 @@ def collect(stages: dict[str, Path]) -> dict[str, np.ndarray]:
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write the stages whole or not at all; ValueError if they are larger than a notebook should carry."""
-
-    def compressed(temporary: Path) -> None:
-        np.savez_compressed(temporary, **arrays)
-        if (size := temporary.stat().st_size) > LARGEST:
+    with whole(path) as part:
+        np.savez_compressed(part, **arrays)
+        if (size := part.stat().st_size) > LARGEST:
             raise ValueError(f"{path.name} would take {size:,} bytes; {LARGEST:,} are the limit.")
-
-    save(path, compressed)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -97,7 +91,8 @@ def main(arguments: list[str] | None = None) -> None:
         log = joined(options.runs)
         stages = collect({"start": first / "epoch_00.npz", "middle": first / f"epoch_{options.middle:02}.npz"})
         write(options.out / "stages.npz", stages | {"epochs": np.array([0, options.middle])})
-        save(options.out / "training_log.csv", lambda path: log.to_csv(path, index=False, float_format="%.4f"))
+        with whole(options.out / "training_log.csv") as part:
+            log.to_csv(part, index=False, float_format="%.4f")
     except (OSError, ValueError) as error:
         parser.error(str(error))
     size = (options.out / "stages.npz").stat().st_size

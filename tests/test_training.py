@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import hashlib
-import importlib
+import http.server
 import io
 import itertools
 import random
 import re
 import shutil
+import subprocess
 import sys
-import urllib.request
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,17 +24,19 @@ from PIL import Image
 
 import helpers
 from helpers import keras, tf
+from helpers.weights import train
+from tests import measure, story
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "helpers" / "weights"
 COLOURS = {"n1": (255, 0, 0), "n2": (0, 255, 0), "n3": (0, 0, 255)}
 # The validation part in its order: what each picture is called, and what it shows; 9 of the 12 names are right.
 CALLED = ["n1", "n2", "n3", "n1", "n2", "n3", "n1", "n2", "n3", "n1", "n2", "n3"]
 SHOWN = ["n1", "n3", "n3", "n1", "n2", "n3", "n2", "n2", "n3", "n1", "n3", "n3"]
 
 
-@contextlib.contextmanager
+@pytest.fixture(scope="module", autouse=True)
 def same_chance_afterwards() -> Iterator[None]:
     """Training sets the seeds of Python, NumPy, Keras and TensorFlow; put them back."""
+    keras.config.floatx()  # starts TensorFlow in silence
     from keras.src.backend.common import global_state
     from tensorflow.python.eager import context
 
@@ -48,26 +50,6 @@ def same_chance_afterwards() -> Iterator[None]:
     keras.config.set_dtype_policy(states[3])
     for name, value in kept.items():
         global_state.set_global_attribute(name, value)
-
-
-def script(name: str) -> Iterator[ModuleType]:
-    before = list(sys.path)
-    sys.path[:0] = [str(SCRIPTS), str(Path(__file__).parent)]
-    yield importlib.import_module(name)
-    sys.path[:] = before
-    del sys.modules[name]
-
-
-@pytest.fixture(scope="module")
-def train() -> Iterator[ModuleType]:
-    helpers.keras.config.floatx()  # starts TensorFlow in silence
-    with same_chance_afterwards():
-        yield from script("train")
-
-
-@pytest.fixture(scope="module")
-def measure(train: ModuleType) -> Iterator[ModuleType]:
-    yield from script("measure")
 
 
 def write_picture(path: Path, colour: tuple[int, int, int], seed: int | None = None) -> None:
@@ -103,7 +85,7 @@ def zipped(root: Path, target: Path) -> Path:
 # ---- the network
 
 
-def test_the_layers_are_vgg16s_a_quarter_as_wide(train: ModuleType) -> None:
+def test_the_layers_are_vgg16s_a_quarter_as_wide() -> None:
     model, vgg16 = train.build([0.25], 200), keras.applications.VGG16(weights=None, include_top=False)
     kinds = (keras.layers.Conv2D, keras.layers.MaxPooling2D)
     mine, theirs = ([layer for layer in network.layers if isinstance(layer, kinds)] for network in (model, vgg16))
@@ -129,7 +111,7 @@ def unsettled(model: keras.Model) -> keras.Model:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (35, 50)])
-def test_folding_changes_nothing(train: ModuleType, measure: ModuleType, tmp_path: Path, size: tuple) -> None:
+def test_folding_changes_nothing(tmp_path: Path, size: tuple) -> None:
     model = unsettled(train.build([0.1], 7))
     np.savez(tmp_path / "folded.npz", **train.fold(model), labels=list("abcdefg"))
     plain = measure.load(tmp_path / "folded.npz")
@@ -139,7 +121,7 @@ def test_folding_changes_nothing(train: ModuleType, measure: ModuleType, tmp_pat
     np.testing.assert_allclose(plain(helpers.preprocess(plain, pictures / 255)), wanted, atol=1e-4)
 
 
-def test_folding_one_filter_by_hand(train: ModuleType) -> None:
+def test_folding_one_filter_by_hand() -> None:
     """Gamma 3 and the deviation 2 make a factor of 3/2; the first layer's inputs are divided by 64 too."""
     model = train.build([1 / 64], 2)
     for name in ("block1_conv1", "block1_conv2"):
@@ -152,43 +134,43 @@ def test_folding_one_filter_by_hand(train: ModuleType) -> None:
     np.testing.assert_allclose(arrays["block1_conv1/bias"], [0.5 - 1 * 1.5], rtol=1e-6)
 
 
-def test_unfolding_and_folding_give_the_same_network_back(train: ModuleType) -> None:
+def test_unfolding_and_folding_give_the_same_network_back() -> None:
     """And its normalisation is settled: a batch of those pictures is normalised as in use."""
     arrays, model = train.fold(unsettled(train.build([0.05], 3))), train.build([0.05], 3)
     pictures = np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3), np.uint8)
     train.unfold(model, arrays, pictures)
     for name, array in train.fold(model).items():
         np.testing.assert_allclose(array, arrays[name], rtol=1e-4, atol=1e-4, err_msg=name)
-    inside = train.keras.Model(model.input, model.get_layer("block2_conv1_normalised").output)
+    inside = keras.Model(model.input, model.get_layer("block2_conv1_normalised").output)
     batch = np.float32(pictures[..., ::-1])
     np.testing.assert_allclose(inside(batch, training=True), inside(batch, training=False), rtol=1e-2, atol=1e-2)
 
 
-def test_a_wider_network_computes_nearly_the_same(train: ModuleType, measure: ModuleType, tmp_path: Path) -> None:
+def test_a_wider_network_computes_nearly_the_same(tmp_path: Path) -> None:
     """Exactly the same without the noise; layers that are wide enough keep their kernels."""
     arrays, wide = train.fold(unsettled(train.build([0.05], 3))), train.build([0.05, 0.1, 0.06, 0.05, 0.08], 3)
     silent = SimpleNamespace(
         integers=np.random.default_rng(0).integers, standard_normal=lambda shape, dtype: np.zeros(shape, dtype)
     )
     pictures, answers = np.random.default_rng(1).random((2, 32, 32, 3), np.float32), []
-    for number, kernels in enumerate((arrays, train.widened(arrays, train.filters(wide), silent))):
+    for number, kernels in enumerate((arrays, train.widened(arrays, wide, silent))):
         np.savez(tmp_path / f"{number}.npz", **kernels, labels=list("abc"))
         plain = measure.load(tmp_path / f"{number}.npz")
         answers.append(np.asarray(plain(helpers.preprocess(plain, pictures))))
     assert plain.get_layer("block2_conv1").filters == 13
     np.testing.assert_allclose(*answers, rtol=1e-3, atol=1e-4)
-    noisy = train.widened(arrays, train.filters(wide), np.random.default_rng(0))
+    noisy = train.widened(arrays, wide, np.random.default_rng(0))
     np.testing.assert_array_equal(noisy["block1_conv1/kernel"], arrays["block1_conv1/kernel"])
     twin = noisy["block2_conv1/kernel"]
     assert len(np.unique(np.round(twin, 6).reshape(-1, 13), axis=1).T) == 13, "no two copies stay equal"
     with pytest.raises(ValueError, match="block2_conv1 has 13 filters, which cannot become 6"):
-        train.widened(noisy, train.filters(train.build([0.05], 3)), np.random.default_rng(0))
+        train.widened(noisy, train.build([0.05], 3), np.random.default_rng(0))
 
 
 # ---- the pictures
 
 
-def test_crops_are_windows_or_their_mirror_images(train: ModuleType) -> None:
+def test_crops_are_windows_or_their_mirror_images() -> None:
     """Each pixel says where it is; beyond the edge lies what a mirror at the outermost pixel would show."""
     rows, columns = np.indices((64, 64))
     picture = np.stack([rows, columns, rows + columns], axis=2).astype(np.uint8)
@@ -210,18 +192,18 @@ def test_crops_are_windows_or_their_mirror_images(train: ModuleType) -> None:
         assert np.array_equal(again, repeated) and not np.array_equal(again, other)
 
 
-def test_an_epoch_shows_each_picture_once(train: ModuleType) -> None:
+def test_an_epoch_shows_each_picture_once() -> None:
     pictures = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.array([1, 2, 3], np.uint8)
     pictures = np.broadcast_to(pictures, (10, 64, 64, 3))
-    epochs = [train.Epoch(pictures, np.arange(10), 40, 5, seed) for seed in ((0, 1), (0, 1), (0, 2))]
-    shown = [np.concatenate([epoch[index][0][:, 0, 0, 2] for index in range(2)]) for epoch in epochs]
+    epochs = [list(train.batches(pictures, np.arange(10), 40, 5, seed, "")) for seed in ((0, 1), (0, 1), (0, 2))]
+    shown = [np.concatenate([crops[:, 0, 0, 2] for crops, _ in epoch]) for epoch in epochs]
     assert len(epochs[0]) == 2 and sorted(shown[0]) == list(range(10))
     assert list(shown[0]) == list(shown[1]) != list(shown[2])
     batch, targets = epochs[0][1]
     np.testing.assert_array_equal(batch[:, 0, 0, ::-1], np.outer(targets.argmax(1), [1, 2, 3]))  # blue comes first
 
 
-def test_zip_and_folder_hold_the_same(train: ModuleType, folder: Path, tmp_path: Path) -> None:
+def test_zip_and_folder_hold_the_same(folder: Path, tmp_path: Path) -> None:
     one, other = train.TinyImageNet(folder), train.TinyImageNet(zipped(folder, tmp_path / "tiny"))
     assert one.classes == other.classes == ["n2", "n1", "n3"] and one.labels == other.labels == ["green", "red", "blue"]
     for mine, theirs in ((one.train, other.train), (one.validation, other.validation)):
@@ -252,17 +234,17 @@ CASES = [(name, spoil) for name, ways in FAULTS.items() for spoil in ways]
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 @pytest.mark.parametrize(("name", "spoil"), CASES)
 def test_what_is_missing_or_damaged_is_named(
-    train: ModuleType, folder: Path, tmp_path: Path, name: str, spoil: Callable, packed: bool
+    folder: Path, tmp_path: Path, name: str, spoil: Callable, packed: bool
 ) -> None:
     source = shutil.copytree(folder, tmp_path / folder.name)
     spoil(source / name)
     source = zipped(source, tmp_path / "tiny") if packed else source
-    with pytest.raises(ValueError, match=rf"{source}: {name} is missing or damaged \(.+\)\. The standard layout"):
+    with pytest.raises(ValueError, match=rf"{source}: {name} is missing or damaged \(.+\)\. Get http.*--data"):
         train.TinyImageNet(source)
 
 
-def test_sources_that_are_none(train: ModuleType, folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"There is no nowhere\.zip\. Get http.*--data"):
+def test_sources_that_are_none(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^nowhere\.zip: the file is missing.*No such file.*\. Get http.*--data"):
         train.TinyImageNet("nowhere.zip")
     archive = zipped(folder, tmp_path / "tiny")
     whole = archive.read_bytes()
@@ -281,15 +263,26 @@ def test_sources_that_are_none(train: ModuleType, folder: Path, tmp_path: Path) 
 RUN = ["--width", "0.03", "--epochs", "2", "--batch", "8", "--weight-decay", "20", "--no-bfloat16"]
 
 
+def half_written(something: object, path: Path, *_: object, **__: object) -> None:
+    """Stands for a method that writes to a full disk."""
+    path.write_text("ne")
+    raise OSError(28, "No space left on device")
+
+
 @pytest.fixture(scope="module")
-def runs(train: ModuleType, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The same training twice: in one go, and broken off after the first epoch and resumed."""
+def runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The same training twice: in one go, and broken off after the first epoch, then by a full disk, and resumed."""
     whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "BLOCKS", ((1, 64), (2, 128)))  # a shallow network, for the sake of time
         train.main(["--data", str(folder), "--out", str(whole), *RUN])
         train.main(["--data", str(folder), "--out", str(broken), *RUN, "--minutes", "0.0001"])
         assert not (broken / "epoch_02.npz").exists()
+        before = (broken / "checkpoint.keras").read_bytes()
+        with patch.context() as disk, pytest.raises(OSError, match="No space left"):
+            disk.setattr(keras.Model, "save", half_written)
+            train.main(["--data", str(folder), "--out", str(broken), *RUN, "--resume"])
+        assert (broken / "checkpoint.keras").read_bytes() == before
         train.main(["--data", str(folder), "--out", str(broken), *RUN, "--resume"])
     return [whole, broken]
 
@@ -328,9 +321,7 @@ def test_the_seed_repeats_a_training_and_resuming_continues_it(runs: list[Path])
 
 
 @pytest.fixture(scope="module")
-def later_runs(
-    train: ModuleType, folder: Path, runs: list[Path], tmp_path_factory: pytest.TempPathFactory
-) -> list[Path]:
+def later_runs(folder: Path, runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Trained further from a network, the first block frozen in the end; in one go, and broken off while it is."""
     whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
     options = ["--data", str(folder), *RUN, "--epochs", "4", "--freeze", "1", "--weight-decay", "0.1"]
@@ -371,8 +362,8 @@ def test_a_frozen_training_can_be_resumed(later_runs: list[Path]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--resume"], "there is no checkpoint in .* to resume from"),
-        (["--start", "nowhere.npz"], "there is no network nowhere.npz to start from"),
+        (["--resume"], r"there is no .*log\.csv to go on from"),
+        (["--start", "nowhere.npz"], "there is no nowhere.npz to go on from"),
         (["--width", "0"], r"--width is \[0.0\]; give one share or 5, each 1/64 or more"),
         (["--width", "0.1", "0.2"], r"--width is \[0.1, 0.2\]; give one share or 5"),
         (["--width", "nan"], r"--width is \[nan\]"),
@@ -384,67 +375,89 @@ def test_a_frozen_training_can_be_resumed(later_runs: list[Path]) -> None:
     ],
 )
 def test_options_that_cannot_be(
-    train: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, arguments: list, message: str
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, arguments: list, message: str
 ) -> None:
     with pytest.raises(SystemExit):
         train.main(["--data", str(folder), "--out", str(tmp_path), *arguments])
     assert re.search(message, capsys.readouterr().err) and not list(tmp_path.iterdir())
 
 
-def test_data_that_are_nowhere(train: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"There is no nowhere\.zip"):
+def test_data_that_are_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere\.zip: the file is missing"):
         train.main(["--data", "nowhere.zip", "--out", str(tmp_path)])
 
 
-def test_the_rate_rises_for_a_tenth_and_falls_to_nothing(train: ModuleType) -> None:
+def test_the_rate_rises_for_a_tenth_and_falls_to_nothing() -> None:
     optimizer, rates = SimpleNamespace(learning_rate=None), []
     for epoch in range(10):  # a callback of its own for every epoch, as in the training
-        callback = train.Rate(0.5, 1000, 100 * epoch)
+        callback = train.one_cycle(0.5, 10, epoch, 100)
         callback.set_model(SimpleNamespace(optimizer=optimizer))
         for step in range(100):
-            callback.on_train_batch_begin(step)
+            callback.on_train_batch_begin(step, None)
             rates.append(optimizer.learning_rate)
     assert int(np.argmax(rates)) == 100 and max(rates) == 0.5
     assert np.all(np.diff(rates[:101]) > 0) and np.all(np.diff(rates[100:]) <= 0)
     assert rates[50] == pytest.approx(0.25) and rates[550] == pytest.approx(0.25) and 0 < rates[-1] < 0.001
 
 
-def test_shares_right_by_hand(train: ModuleType) -> None:
+def test_shares_right_by_hand() -> None:
     logits = np.tile(np.arange(7.0), (6, 1))  # the last class first
     logits[4], logits[5, 0] = 1, np.nan
     assert train.shares_right(logits, np.array([6, 5, 2, 1, 3, 0])) == (1 / 6, 3 / 6)
 
 
-def test_a_full_disk_leaves_the_old_file(train: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def half_written(path: Path) -> None:
-        path.write_text("ne")
-        raise OSError(28, "No space left on device")
-
-    target = tmp_path / "checkpoint.keras"
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, model = tmp_path / "epoch_01.npz", train.build([1 / 64], 1)
     target.write_text("old")
-    with pytest.raises(OSError, match="No space left"):
-        train.save(target, half_written)
-    assert [path.name for path in tmp_path.iterdir()] == [target.name] and target.read_text() == "old"
-    train.save(target, lambda path: path.write_text("new"))
-    assert [path.name for path in tmp_path.iterdir()] == [target.name] and target.read_text() == "new"
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(np, "savez", lambda path, **arrays: half_written(arrays, path))
+        train.write_network(target, model, ["a"])
+    assert list(tmp_path.iterdir()) == [target] and target.read_text() == "old"
+    train.write_network(target, model, ["a"])
+    assert list(tmp_path.iterdir()) == [target] and list(np.load(target)["labels"]) == ["a"]
 
 
-def test_a_download_is_whole_or_none(train: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.write_bytes(bytes(3_000_000))
-    opened = urllib.request.urlopen
+class Home(http.server.BaseHTTPRequestHandler):
+    """The home of Tiny ImageNet, which breaks off the first time."""
 
-    def too_short(address: str, timeout: float) -> io.BufferedIOBase:
-        response = opened(address, timeout=timeout)
-        response.headers.replace_header("Content-Length", "3000001")
-        return response
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.content) + (self.server.asked == 1)))
+        self.end_headers()
+        self.wfile.write(self.server.content)
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="broke off after 3,000,000 of 3,000,001 bytes"):
-        patch.setattr(urllib.request, "urlopen", too_short)
-        train.download(source.as_uri(), target)
-    assert list(tmp_path.iterdir()) == [source]
-    assert train.download(source.as_uri(), target).read_bytes() == source.read_bytes()
-    assert train.download("file:///nowhere", target) == target, "what is there is not fetched again"
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_download_is_whole_or_none(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, out = zipped(folder, tmp_path / "source"), tmp_path / "out"
+    arguments = ["--out", str(out), "--batch", "25"]  # one more than there are pictures: nothing is trained
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Home) as server:
+        server.asked, server.content = 0, archive.read_bytes()
+        monkeypatch.setattr(train, "HOME", f"http://127.0.0.1:{server.server_port}/tiny-imagenet-200.zip")
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with pytest.raises(helpers.WeightsUnavailable, match=r"tiny-imagenet-200\.zip .*the connection broke.*236 MB"):
+            train.main(arguments)
+        assert not list(out.iterdir()) and server.asked == 1
+        for _ in range(2):  # what is there is not fetched again
+            with pytest.raises(SystemExit):
+                train.main(arguments)
+            assert list(out.iterdir()) == [out / "tiny-imagenet-200.zip"] and server.asked == 2
+            assert (out / "tiny-imagenet-200.zip").read_bytes() == archive.read_bytes()
+        server.shutdown()
+
+
+def test_help_is_quick_and_silent() -> None:
+    """The command as it is typed; nothing heavy is imported, and nothing but the report on imports is on stderr."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", train.__file__, "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and all(f"--{name}" in done.stdout for name in ("resume", "start", "freeze", "minutes"))
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "numpy" in imported and not imported & {"tensorflow", "keras"}
+    assert len(done.stderr.splitlines()) == done.stderr.count("import time:")
 
 
 # ---- measuring
@@ -464,9 +477,7 @@ def network(path: Path, width: int = 3, **changed: np.ndarray) -> Path:
     return path
 
 
-def test_measuring_counts_as_by_hand(
-    measure: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_measuring_counts_as_by_hand(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     file, target = network(tmp_path / "colours.npz"), tmp_path / "statistics.npz"
     measure.main(["--data", str(folder), "--network", str(file), "--statistics", str(target)])
     printed = re.sub(" +", " ", capsys.readouterr().out)
@@ -482,7 +493,7 @@ def test_measuring_counts_as_by_hand(
         np.testing.assert_allclose(arrays["block5_conv3/mean"][0], np.maximum(blue, 0).mean(), rtol=0.02)
 
 
-def test_statistics_are_those_of_a_plain_loop(train: ModuleType, measure: ModuleType, tmp_path: Path) -> None:
+def test_statistics_are_those_of_a_plain_loop(tmp_path: Path) -> None:
     arrays = train.fold(unsettled(train.build([0.03], 3)))
     np.savez(tmp_path / "network.npz", **arrays, labels=list("abc"))
     pictures = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
@@ -501,7 +512,7 @@ def test_statistics_are_those_of_a_plain_loop(train: ModuleType, measure: Module
     assert found["high_frequency"] == pytest.approx(shares[3])
 
 
-def test_silent_and_rare_filters_are_found(measure: ModuleType, tmp_path: Path) -> None:
+def test_silent_and_rare_filters_are_found(tmp_path: Path) -> None:
     """One filter with a zero kernel and a negative bias; red shows in a single pixel of several thousand."""
     kernel = np.zeros((3, 3, 3, 3))
     kernel[1, 1] = np.diag([1, 0, 1])
@@ -515,15 +526,13 @@ def test_silent_and_rare_filters_are_found(measure: ModuleType, tmp_path: Path) 
     np.testing.assert_allclose(table.loc["block1_conv1", "rare"], 1 / 3)
 
 
-def test_pictures_are_taken_evenly(measure: ModuleType) -> None:
+def test_pictures_are_taken_evenly() -> None:
     numbers = np.array([2, 2, 0, 1, 2, 0, 0, 1, 1])
     assert list(measure.evenly(numbers, 6)) == [0, 1, 2, 3, 5, 7]
     assert list(measure.evenly(numbers, 1)) == [0, 2, 3]
 
 
-def test_what_cannot_be_measured(
-    measure: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_what_cannot_be_measured(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / "text.npz").write_text("no network")
     np.savez(tmp_path / "half.npz", labels=["a"])
     for name in ("nowhere", "text", "half"):
@@ -537,11 +546,6 @@ def test_what_cannot_be_measured(
 
 
 # ---- the story of the bundled network
-
-
-@pytest.fixture(scope="module")
-def story(train: ModuleType) -> Iterator[ModuleType]:
-    yield from script("story")
 
 
 def two_runs(folder: Path) -> list[Path]:
@@ -558,7 +562,7 @@ def two_runs(folder: Path) -> list[Path]:
     return [folder / "first", folder / "second"]
 
 
-def test_the_story_joins_the_runs_and_keeps_the_first_blocks(story: ModuleType, tmp_path: Path) -> None:
+def test_the_story_joins_the_runs_and_keeps_the_first_blocks(tmp_path: Path) -> None:
     story.main(["--runs", *map(str, two_runs(tmp_path)), "--middle", "2", "--out", str(tmp_path)])
     log = list(csv.DictReader((tmp_path / "training_log.csv").read_text().splitlines()))
     assert [(row["cycle"], row["epoch"]) for row in log] == [("1", "1"), ("1", "2"), ("1", "3"), ("2", "4"), ("2", "5")]
@@ -572,7 +576,7 @@ def test_the_story_joins_the_runs_and_keeps_the_first_blocks(story: ModuleType, 
 
 
 def test_a_story_that_does_not_fit_is_not_written(
-    story: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     first, _ = two_runs(tmp_path)
     np.savez(first / "epoch_01.npz", **{"block1_conv1/kernel": np.zeros((3, 3, 3, 5))})

@@ -27,7 +27,7 @@ import helpers
 from helpers import keras
 from helpers.backend import progress_bar
 from helpers.saliency import METHODS
-from helpers.weights.tiny_imagenet import TinyImageNet
+from helpers.weights.train import TinyImageNet
 
 Boxes = list[tuple[float, float, float, float]]  # left, top, right, bottom as shares of the picture
 CONTROLS = ("random map", "centre")
