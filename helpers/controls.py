@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import functools
 import html
-import io
 import re
 import threading
 import zlib
@@ -63,7 +61,7 @@ class Explorer(widgets.HBox):
         Draw in a thread of its own: the next choice need not wait, and ends what is being drawn.
     """
 
-    sheet: tuple[float, float, float, int] = (0, 1, 1, 0)  # to click on: left edge, height and width of a tile, columns
+    sheet: tuple[float, float, float, int] = (0, 1, 1, 0)  # shares: left edge, a tile's height and width; columns
 
     def __init__(
         self,
@@ -77,19 +75,19 @@ class Explorer(widgets.HBox):
         at: int = 0,
         in_background: bool = False,
     ) -> None:
-        self.title, self.channels, self.draw, self.first, self.extras = title, layers, draw, first, extras or {}
+        self.title, self.channels, self.draw, self.first, self.noun = title, layers, draw, first, noun
+        self.extras, self._in_background, self._turn, self._drawing = extras or {}, in_background, 0, 0
+        self._lock = threading.Lock()
         self.layer = widgets.Dropdown(options=list(layers), value=start, description=first)
         at_once = in_background or not (self.extras or at)
         self.channel = widgets.IntSlider(at, description=noun, continuous_update=at_once)
         buttons = [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]
         for button, step in zip(buttons, (-1, 1), strict=True):
-            button.on_click(lambda _, step=step: self.go_to(self.channel.value + step))
+            button.on_click(lambda _, step=step: self.channel.set_trait("value", self.channel.value + step))
         self.place, self.caption = widgets.HTML(description="place"), widgets.HTML()
         self.picture = widgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
         self._events = ipyevents.Event(source=self.picture, watched_events=["click"])
         self._events.on_dom_event(self._click)
-        self._in_background, self._turn, self._drawing = in_background, 0, 0
-        self._lock, self._worker = threading.Lock(), None
         self.layer.observe(self.change_layer, "value")
         for control in (self.channel, *self.extras.values()):
             control.observe(self._redraw, "value")
@@ -106,18 +104,9 @@ class Explorer(widgets.HBox):
             raise Superseded
         self.picture.value, self.caption.value = to_png(picture), caption
 
-    def wait(self) -> None:
-        """Return when the picture is that of the last choice."""
-        if self._worker is not None:
-            self._worker.join()
-
     def say(self, error: Exception) -> None:
         """Put what went wrong below the picture, which stays."""
         self.caption.value = f"<b>This did not work.</b> {html.escape(str(error))}"
-
-    def go_to(self, channel: int) -> None:
-        """Choose a channel, or the nearest one that exists."""
-        self.channel.value = min(max(channel, 0), self.channel.max)
 
     def change_layer(self, _: Any = None) -> None:
         """A new layer has another number of channels; the channel stays if it exists."""
@@ -128,20 +117,17 @@ class Explorer(widgets.HBox):
 
     def _click(self, event: dict) -> None:
         """Choose the tile of the sheet that was clicked."""
-        width, height = Image.open(io.BytesIO(self.picture.value)).size
         left, tall, wide, columns = self.sheet
-        row = event["relativeY"] / event["boundingRectHeight"] * height // tall
-        column = (event["relativeX"] / event["boundingRectWidth"] * width - left) // wide
+        row = event["relativeY"] / event["boundingRectHeight"] // tall
+        column = (event["relativeX"] / event["boundingRectWidth"] - left) // wide
         if 0 <= column < columns and row * columns + column <= self.channel.max:
-            self.go_to(int(row * columns + column))
+            self.channel.value = int(row * columns + column)
 
     def _redraw(self, _: Any = None) -> None:
         self._turn += 1
         if self._in_background and self.picture.value:
-            chosen = f"{self.layer.value}, {self.channel.description} {self.channel.value}"
-            self.caption.value = f"<i>Drawing {chosen} ...</i>"
-            self._worker = threading.Thread(target=self._answer, args=(self._turn,), daemon=True)
-            self._worker.start()
+            self.caption.value = f"<i>Drawing {self.layer.value}, {self.noun} {self.channel.value} ...</i>"
+            threading.Thread(target=self._answer, args=(self._turn,), daemon=True).start()
         else:
             self._answer(self._turn)
 
@@ -177,10 +163,10 @@ class NetworkExplorer(Explorer):
     model
         From :func:`helpers.load_model`.
     image
-        Whatever :func:`helpers.load_image` takes; None: the bundled cat. False: there is no photo.
+        Whatever :func:`helpers.load_image` takes; None: the bundled cat.
     draw
-        ``(explorer, layer name, channel, **extras) -> (picture, caption)``; it uses the explorer's ``model`` and
-        ``image``, may keep what these gave in ``kept``, and may ``put`` earlier pictures.
+        ``(explorer, layer name, channel, **extras) -> (picture, caption)``. It may ``put`` earlier pictures, and
+        ``remember(function, *arguments)`` calls a function of model, image and arguments once for each.
     layers
         ``model -> {layer name: number of channels}``.
     depth
@@ -193,20 +179,20 @@ class NetworkExplorer(Explorer):
         self.network = widgets.Dropdown(options=list(dict.fromkeys([model.name, *NETWORKS])), description="network")
         self.photo = widgets.Dropdown(options=sample_names(), description="photo")
         self.photo.value = "cat" if image is None else None
-        self.upload = widgets.FileUpload(accept="image/*", description="my own photo")
+        self.upload = widgets.FileUpload(accept="image/*", description="upload")
         self.thumbnail = widgets.Image(format="png", layout={"max_width": "150px", "margin": "0 0 8px 90px"})
         self._layers, self._loaded = layers, {model.name: model}
-        self._use(model, load_image("cat" if image is None or image is False else image))
+        self._use(model, load_image("cat" if image is None else image))
         start = list(self.channels)[round(depth * (len(self.channels) - 1))]
         super().__init__(title, self.channels, functools.partial(draw, self), start, **options)
         self.network.observe(self._change_network, "value")
         for control in (self.photo, self.upload):
             control.observe(self._change_photo, "value")
-        of_photo = [] if image is False else [self.photo, self.upload, self.thumbnail]
-        self.controls.children = [self.network, *of_photo, *self.controls.children]
+        self.controls.children = [self.network, self.photo, self.upload, self.thumbnail, *self.controls.children]
 
     def _use(self, model: keras.Model, image: np.ndarray) -> None:
-        self.model, self.image, self.kept, self.channels = model, image, {}, self._layers(model)
+        self.model, self.image, self.channels = model, image, self._layers(model)
+        self.remember = functools.cache(lambda function, *arguments: function(model, image, *arguments))
         self.thumbnail.value = to_png(image)
 
     def _change_network(self, change: dict) -> None:
@@ -217,8 +203,7 @@ class NetworkExplorer(Explorer):
         self.caption.value = f"Loading {name} ..."
         try:
             if name not in self._loaded:
-                with contextlib.redirect_stdout(io.StringIO()):  # VGG16's head takes 2.7 GB
-                    self._loaded[name] = load_model(name, include_top=has_head and name != "vgg16")
+                self._loaded[name] = load_model(name, include_top=has_head and name != "vgg16")  # its head takes 2.7 GB
         except Exception as error:
             self.network.value = change["old"]
             self.say(error)

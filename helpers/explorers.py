@@ -17,8 +17,8 @@ from .ascent import visualize_filter
 from .backend import keras
 from .controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer, channels_of, to_bytes
 from .dream import deep_dream
-from .gallery import GALLERY, STEPS, current_entry, read_sheet
-from .images import load_image, sample_image, sample_names, to_pil
+from .gallery import STEPS, stored_layer
+from .images import load_image
 from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers
 from .objectives import class_labels
@@ -26,22 +26,17 @@ from .plotting import SIGNED_COLOURS, normalize, signed, tile
 from .saliency import OF_A_LAYER, Question, overlay, saliency_map
 
 HEIGHT = 256  # pixels, of a picture
-NEAREST = Image.Resampling.NEAREST
 ANSWERS = 5  # classes, or channels, that one can ask about
 
 
-def _resized(image: np.ndarray, height: int = HEIGHT, width: int | None = None) -> np.ndarray:
-    """RGB in [0, 1] at another size, uint8."""
-    width = width or round(image.shape[1] * height / image.shape[0])
-    return np.asarray(to_pil(np.clip(image, 0, 1)).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def _beside(*pictures: np.ndarray) -> np.ndarray:
-    """uint8 pictures, levels or RGB, at one height side by side; not smoothed, so that units can be counted."""
-    gap = np.full((HEIGHT, 8, 3)[: pictures[0].ndim], PAPER, np.uint8)
-    sizes = [(round(picture.shape[1] * HEIGHT / len(picture)), HEIGHT) for picture in pictures]
-    scaled = [Image.fromarray(each).resize(size, NEAREST) for each, size in zip(pictures, sizes, strict=True)]
-    return np.concatenate([part for picture in scaled for part in (gap, np.asarray(picture))][1:], axis=1)
+def _beside(*pictures: np.ndarray, smooth: bool = False) -> np.ndarray:
+    """Pictures at one height side by side, uint8; not smoothed, so that a map's units can be counted."""
+    parts, kind = [], Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    for picture in map(to_bytes, pictures):
+        size = (round(picture.shape[1] * HEIGHT / len(picture)), HEIGHT)
+        gap = np.full((HEIGHT, 8, *picture.shape[2:]), PAPER, np.uint8)
+        parts += [gap, np.asarray(Image.fromarray(picture).resize(size, kind))]
+    return np.concatenate(parts[1:], axis=1)
 
 
 def _tiles(pictures: np.ndarray) -> np.ndarray:
@@ -51,33 +46,23 @@ def _tiles(pictures: np.ndarray) -> np.ndarray:
     return np.pad(small, ((0, 0), (2, 2), (2, 2), (0, 0))[:axes], constant_values=PAPER)
 
 
-def _with_sheet(explorer: NetworkExplorer, picture: np.ndarray, tiles: np.ndarray | None, chosen: int) -> np.ndarray:
+def _with_sheet(explorer: NetworkExplorer, picture: np.ndarray, tiles: np.ndarray, chosen: int) -> np.ndarray:
     """A picture beside the sheet of its layer's, on which the chosen one is framed and any can be clicked."""
-    if tiles is None:
-        explorer.sheet = Explorer.sheet
-        return picture
     (count, height, width), framed = tiles.shape[:3], tiles.copy()
     framed[chosen, [0, 1, -2, -1]] = framed[chosen][:, [0, 1, -2, -1]] = FRAME if tiles.ndim == 3 else PALETTE[FRAME]
     columns = math.ceil(math.sqrt(1.4 * count * height / width))
     sheet = tile(framed, columns, 0, PAPER)
-    joined, scale = _beside(picture, sheet), HEIGHT / len(sheet)
-    explorer.sheet = (joined.shape[1] - scale * sheet.shape[1], scale * height, scale * width, columns)
+    joined = _beside(picture, sheet)
+    wide = HEIGHT / len(sheet) / joined.shape[1]  # a pixel of the sheet, as a share of the whole picture
+    explorer.sheet = (1 - wide * sheet.shape[1], height / len(sheet), width * wide, columns)
     return joined
 
 
-def _kept(explorer: NetworkExplorer, key: Any, make: Callable[[], Any]) -> Any:
-    """What ``make`` gave the first time it was asked for this network and photo."""
-    kept = explorer.kept  # a newer choice puts another one in its place
-    if key not in kept:
-        kept[key] = make()
-    return kept[key]
-
-
-def _levels(explorer: NetworkExplorer, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A layer's maps of the photo as levels ``(channels, h, w)``; the share above zero and the peak of each."""
-    maps = feature_maps(explorer.model, explorer.image, layer)[layer]
-    levels = np.round(normalize(maps) * (PAPER - 1)).astype(np.uint8)
-    return np.moveaxis(levels, -1, 0).copy(), (maps > 0).mean(axis=(0, 1)), maps.max(axis=(0, 1))
+def _levels(model: keras.Model, photo: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A layer's maps as levels ``(channels, h, w)``, their tiles, the share above zero and the peak of each."""
+    maps = feature_maps(model, photo, layer)[layer]
+    levels = np.moveaxis(np.round(normalize(maps) * (PAPER - 1)).astype(np.uint8), -1, 0).copy()
+    return levels, _tiles(levels), (maps > 0).mean(axis=(0, 1)), maps.max(axis=(0, 1))
 
 
 def _with_kernels(model: keras.Model) -> dict[str, int]:
@@ -86,37 +71,30 @@ def _with_kernels(model: keras.Model) -> dict[str, int]:
     return {name: count for name, count in counts.items() if get_kernels(model, name).shape[3] == count}
 
 
-def _all(count: int) -> Callable[[keras.Model], dict[str, int]]:
-    """As many choices in each convolution."""
+def _choices(count: int) -> Callable[[keras.Model], dict[str, int]]:
+    """So many in each convolution."""
     return lambda model: dict.fromkeys(conv_layers(model), count)
 
 
-def _kernel(model: keras.Model, layer: str, number: int) -> tuple[np.ndarray, str]:
-    """A kernel as RGB, uint8, and what it shows: nine pixels a weight, with a dot on the negative ones."""
+def _kernel(model: keras.Model, _: Any, layer: str, number: int) -> tuple[np.ndarray, str]:
+    """A kernel as RGB, and what it shows: nine pixels a weight, with a dot on the negative ones."""
     kernel = get_kernels(model, layer)[..., number]
     if layer == conv_layers(model)[0] and kernel.shape[2] == 3:
-        return to_bytes(0.5 + signed(rgb_kernels(model)[..., number]) / 2), "the kernel in colour (mid-grey is zero)"
-    strongest = np.argsort(-np.abs(kernel).sum(axis=(0, 1)), kind="stable")[:9]
+        return 0.5 + signed(rgb_kernels(model)[..., number]) / 2, "the kernel in colour (mid-grey is zero)"
+    strongest = np.argsort(-np.abs(kernel).sum(axis=(0, 1)), kind="stable")[:9].tolist()
     slices = np.moveaxis(signed(kernel[..., strongest]), -1, 0).repeat(9, axis=1).repeat(9, axis=2)
     coloured = matplotlib.colormaps[SIGNED_COLOURS]((slices + 1) / 2)[..., :3]
     centres, weights = coloured[:, 4::9, 4::9], slices[:, 4::9, 4::9]
     centres[weights < 0] = 0
     centres[weights < -0.6] = 1
-    channels = ", ".join(str(channel) for channel in strongest)
-    shape = " x ".join(str(side) for side in kernel.shape)
-    seen = (
-        f"the strongest slices of its {shape} weights (red positive, blue with a dot negative), of channels {channels}"
-    )
-    return to_bytes(tile(coloured, 3, 6, 0.6)), seen
+    seen = f"its strongest slices (red positive, blue with a dot negative), which read channels {str(strongest)[1:-1]}"
+    return tile(coloured, 3, 6, 0.6), seen
 
 
-def _stored(model: keras.Model, layer: str) -> tuple[list[dict], np.ndarray, np.ndarray] | tuple[None, None, None]:
-    """The quality cards, pictures and tiles of a layer from the gallery, if it shows these weights."""
-    entry = current_entry(model, layer, GALLERY)
-    if entry is None:
-        return None, None, None
-    pictures = read_sheet(GALLERY, layer, entry)
-    return entry["filters"], pictures, _tiles(to_bytes(pictures))
+def _stored(model: keras.Model, _: Any, layer: str) -> tuple[list[dict], np.ndarray | None, np.ndarray]:
+    """The quality cards, pictures and tiles of a layer from the gallery, where it shows these weights."""
+    cards, pictures = stored_layer(model, layer) or ([], None)
+    return cards, pictures, _tiles(to_bytes(pictures if cards else np.ones((1, 1, 1, 3))))
 
 
 def _answers(model: keras.Model, photo: np.ndarray) -> tuple[np.ndarray, list[tuple[int, str]]]:
@@ -142,14 +120,13 @@ def feature_map_explorer(model: keras.Model, image: Any = None) -> Explorer:
     """
 
     def draw(explorer: NetworkExplorer, layer: str, channel: int) -> tuple[np.ndarray, str]:
-        levels, shares, peaks = _kept(explorer, layer, lambda: _levels(explorer, layer))
-        sheet = _kept(explorer, (layer, "sheet"), lambda: _tiles(levels))
+        levels, tiles, shares, peaks = explorer.remember(_levels, layer)
         caption = (
             f"<b>{layer}, channel {channel}</b> of {len(levels)}, {levels.shape[1]} x {levels.shape[2]}: responds on "
             f"{shares[channel]:.0%} of the photo, at most {peaks[channel]:.3g}. Left its map (brighter is stronger), "
             "right all maps, this one framed; click on a map to choose it."
         )
-        return _with_sheet(explorer, levels[channel], sheet, channel), caption
+        return _with_sheet(explorer, levels[channel], tiles, channel), caption
 
     return NetworkExplorer("Feature map explorer", model, image, draw, channels_of, 0, noun="channel")
 
@@ -169,8 +146,8 @@ def kernel_explorer(model: keras.Model, image: Any = None) -> Explorer:
     """
 
     def draw(explorer: NetworkExplorer, layer: str, number: int) -> tuple[np.ndarray, str]:
-        levels, shares, _ = _kept(explorer, layer, lambda: _levels(explorer, layer))
-        kernel, seen = _kept(explorer, (layer, number), lambda: _kernel(explorer.model, layer, number))
+        levels, _, shares, _ = explorer.remember(_levels, layer)
+        kernel, seen = explorer.remember(_kernel, layer, number)
         caption = (
             f"<b>{layer}, kernel {number}</b> of {len(levels)}: left {seen}; right the map that it makes of the photo "
             f"(brighter is stronger), which is above zero on {shares[number]:.0%} of it."
@@ -180,10 +157,11 @@ def kernel_explorer(model: keras.Model, image: Any = None) -> Explorer:
     return NetworkExplorer("Kernel explorer", model, image, draw, _with_kernels, 0, noun="kernel")
 
 
-def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
-    """Sliders for layer, filter and steps: the picture that the filter wants to see, and what it answers to in photos.
+def filter_explorer(model: keras.Model, size: int = 96, image: Any = None) -> Explorer:
+    """Sliders for layer, filter and steps: the picture that the filter wants to see, its kernel, and what it finds.
 
-    Pictures of the gallery are there at once; others are drawn while one watches.
+    Pictures of the gallery are there at once; others are drawn while one watches. Beside it are the kernel and the
+    patches of the photo that excite the filter most; if the gallery has the layer, all its pictures, to click on.
 
     Parameters
     ----------
@@ -191,19 +169,21 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
         From :func:`helpers.load_model`.
     size
         Height and width of the pictures in pixels.
+    image
+        Whatever :func:`helpers.load_image` takes; the bundled cat by default.
     """
 
     def draw(explorer: NetworkExplorer, layer: str, number: int, steps: int) -> tuple[np.ndarray, str]:
         name = f"<b>{layer}, filter {number}</b> of {explorer.channels[layer]}: its picture"
-        cards, pictures, sheet = _kept(explorer, layer, lambda: _stored(explorer.model, layer))
+        cards, pictures, tiles = explorer.remember(_stored, layer)
 
         def page(image: np.ndarray, *others: np.ndarray) -> np.ndarray:
-            small = [_resized(other, HEIGHT // 2, HEIGHT // 2) for other in others]
-            main = _beside(_resized(image), *([tile(small, 3, 4, 255)] if small else []))
-            return _with_sheet(explorer, main, sheet, number)
+            small = [skimage.transform.resize(other, (96, 96)) for other in others]
+            main = _beside(image, *([tile(small, 3, 4)] if small else []), smooth=True)
+            return _with_sheet(explorer, main, tiles, number if cards else 0)
 
         def preview(images: np.ndarray) -> None:
-            explorer.put(page(images[0]), f"{name} while it is drawn, in {steps} steps of gradient ascent.")
+            explorer.put(page(images[0]), f"{name} in {steps} steps of gradient ascent. <i>Drawing ...</i>")
 
         if steps == STEPS and cards and pictures.shape[1] == size:
             image, card = pictures[number], cards[number]
@@ -214,18 +194,16 @@ def filter_explorer(model: keras.Model, size: int = 96) -> Explorer:
             f"{name} after {steps} steps of gradient ascent, which excites it {card['ratio']:.2g} times as much as the "
             f"strongest of 1,000 natural pictures; it is no. {card['rank']} of its layer's filters for it. "
         )
-        explorer.put(page(image), caption)
-        patches = strongest_patches(explorer.model, layer, number, photos, 5)
-        own = [_kernel(explorer.model, layer, number)[0] / 255] if layer in _with_kernels(explorer.model) else []
-        seen = "Beside it its kernel, and what excites it most in the sample photos"
-        seen += "; right its layer, where a click chooses a filter." if cards else "."
-        return page(image, *own, *(patch.image for patch in patches)), caption + seen
+        explorer.put(page(image), f"{caption}<i>Drawing what it finds in the photo ...</i>")
+        own = [explorer.remember(_kernel, layer, number)[0]] if layer in _with_kernels(explorer.model) else []
+        patches = strongest_patches(explorer.model, layer, number, {"photo": explorer.image}, 6 - len(own))
+        return page(image, *own, *(patch.image for patch in patches)), (
+            f"{caption}Beside it {'its kernel and ' * len(own)}what excites it most in the photo."
+        )
 
-    photos = {name: sample_image(name, 192) for name in sample_names()}
     extras = {"steps": widgets.IntSlider(STEPS, 1, 256, description="steps", continuous_update=False)}
-    return NetworkExplorer(
-        "Filter explorer", model, False, draw, channels_of, 0.5, noun="filter", extras=extras, in_background=True
-    )
+    options = {"noun": "filter", "extras": extras, "in_background": True}
+    return NetworkExplorer("Filter explorer", model, image, draw, channels_of, 0.5, **options)
 
 
 def saliency_explorer(model: keras.Model, image: Any = None) -> Explorer:
@@ -243,21 +221,18 @@ def saliency_explorer(model: keras.Model, image: Any = None) -> Explorer:
     """
 
     def draw(explorer: NetworkExplorer, layer: str, answer: int, method: str) -> tuple[np.ndarray, str]:
-        network, photo = explorer.model, explorer.image
-        small, answers = _kept(explorer, "answers", lambda: _answers(network, photo))
+        small, answers = explorer.remember(_answers)
         target, name = answers[answer]
-        found = skimage.transform.resize(
-            saliency_map(network, small, method, target, layer_name=layer), photo.shape[:2], order=1
-        )
+        found = saliency_map(explorer.model, small, method, target, layer_name=layer)
+        found = skimage.transform.resize(found, explorer.image.shape[:2], order=1)
         where = layer if method in OF_A_LAYER else "every layer"
         caption = f"<b>{method} through {where} for {name}</b>: dark counts little, yellow most."
-        return _beside(_resized(photo), _resized(overlay(photo, found))), caption
+        return _beside(explorer.image, overlay(explorer.image, found), smooth=True), caption
 
     fast = [*OF_A_LAYER, "gradient", "guided_backpropagation"]
     extras = {"method": widgets.Dropdown(options=fast, description="method")}
-    return NetworkExplorer(
-        "Saliency explorer", model, image, draw, _all(ANSWERS), 1, noun="answer", extras=extras, in_background=True
-    )
+    options = {"noun": "answer", "extras": extras, "in_background": True}
+    return NetworkExplorer("Saliency explorer", model, image, draw, _choices(ANSWERS), 1, **options)
 
 
 def dream_explorer(model: keras.Model, image: Any = None) -> Explorer:
@@ -272,11 +247,11 @@ def dream_explorer(model: keras.Model, image: Any = None) -> Explorer:
     """
 
     def draw(explorer: NetworkExplorer, layer: str, strength: int) -> tuple[np.ndarray, str]:
-        photo = np.float32(_resized(explorer.image, HEIGHT // 3)) / 255
+        height, width = explorer.image.shape[:2]
+        photo = load_image(explorer.image, (96, round(96 * width / height)))
         dream = deep_dream(explorer.model, photo, layer, octaves=2, iters=1 + 2 * strength)
         caption = f"<b>A dream of {layer}</b>, strength {strength}: left the photo, right what the layer sees in it."
-        return _beside(_resized(photo), _resized(dream)), caption
+        return _beside(photo, dream, smooth=True), caption
 
-    return NetworkExplorer(
-        "Dream explorer", model, image, draw, _all(11), 0.5, noun="strength", at=5, in_background=True
-    )
+    options = {"noun": "strength", "at": 5, "in_background": True}
+    return NetworkExplorer("Dream explorer", model, image, draw, _choices(11), 0.5, **options)

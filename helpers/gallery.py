@@ -107,10 +107,10 @@ def read_sheet(folder: Path, layer: str, entry: dict) -> np.ndarray:
     return np.stack([pixels[row * step : row * step + size, col * step : col * step + size] for row, col in places])
 
 
-def stored_pictures(model: keras.Model, layer: str, folder: Path = GALLERY) -> np.ndarray | None:
-    """The gallery's pictures of a layer, float32 ``(filters, size, size, 3)``; None if these weights have none."""
+def stored_layer(model: keras.Model, layer: str, folder: Path = GALLERY) -> tuple[list[dict], np.ndarray] | None:
+    """The gallery's quality cards and pictures, float32 ``(filters, size, size, 3)``, if it shows these weights."""
     entry = current_entry(model, layer, folder)
-    return None if entry is None else read_sheet(folder, layer, entry)
+    return None if entry is None else (entry["filters"], read_sheet(folder, layer, entry))
 
 
 def current_entry(model: keras.Model, layer: str, folder: Path, size: int | None = None) -> dict | None:

@@ -22,12 +22,12 @@ def draw_filters() -> None:
     import numpy as np
 
     import helpers
-    from helpers.gallery import stored_pictures
+    from helpers.gallery import stored_layer
     from helpers.images import to_pil
     from helpers.plotting import tile
 
     model = helpers.load_model("mini_vgg16")
-    pictures = np.concatenate([stored_pictures(model, layer)[:COUNT] for layer in ROWS])
+    pictures = np.concatenate([stored_layer(model, layer)[1][:COUNT] for layer in ROWS])
     to_pil(tile(pictures, columns=COUNT, gap=4)).save(PICTURE, optimize=True)
 
 

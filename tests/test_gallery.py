@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 
 import helpers
 from helpers import gallery, keras, render_gallery
-from helpers.gallery import read_index, read_sheet, stored_pictures
+from helpers.gallery import read_index, read_sheet, stored_layer
 from helpers.plotting import tile
 
 SIZE, STEPS = 32, 4
@@ -122,12 +122,12 @@ def test_changed_weights_are_drawn_again(network: keras.Model, tmp_path: Path, d
 
 
 def test_stored_pictures_are_those_of_these_weights(network: keras.Model, tmp_path: Path) -> None:
-    assert stored_pictures(network, "two", tmp_path) is None
+    assert stored_layer(network, "two", tmp_path) is None
     render_gallery(network, ["two"], tmp_path, size=16)
-    assert stored_pictures(network, "two", tmp_path).shape == (3, 16, 16, 3)
-    assert stored_pictures(network, "one", tmp_path) is None
+    assert stored_layer(network, "two", tmp_path)[1].shape == (3, 16, 16, 3)
+    assert stored_layer(network, "one", tmp_path) is None
     network.get_layer("one").bias.assign(np.full(18, 0.01))
-    assert stored_pictures(network, "two", tmp_path) is None
+    assert stored_layer(network, "two", tmp_path) is None
 
 
 @pytest.mark.parametrize("unwritten", ["two.webp", "gallery.json"])

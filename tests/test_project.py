@@ -216,13 +216,13 @@ def test_ruff_is_content() -> None:
 
 
 def test_the_gallery_is_current_and_holds_what_its_cards_say() -> None:
-    from helpers.gallery import GALLERY, read_index, stored_pictures
+    from helpers.gallery import GALLERY, read_index, stored_layer
 
     model, index = helpers.load_model("mini_vgg16"), read_index(GALLERY)
     assert list(index) == sorted(helpers.conv_layers(model))
     assert sum(path.stat().st_size for path in GALLERY.iterdir()) < 6_500_000, "sheets of 6 MB, and the cards"
     for layer, entry in index.items():
-        pictures = stored_pictures(model, layer)
+        pictures = stored_layer(model, layer)[1]
         assert pictures is not None, "run: make gallery"
         chosen = range(0, len(pictures), len(pictures) // 16)
         cards = helpers.quality_cards(model, layer, chosen, [pictures[number] for number in chosen])
