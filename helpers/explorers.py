@@ -71,7 +71,7 @@ class Explorer(widgets.VBox):
         self.channel = widgets.IntSlider(
             at, 0, layers[start] - 1, description=noun, layout=WIDE, continuous_update=not (self.extras or at)
         )
-        fitted = {"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
+        fitted = {"max_width": "100%", "margin": "0", "object_fit": "contain", "align_self": "flex-start"}
         self.picture, self.caption = widgets.Image(format="png", layout=fitted), widgets.HTML()
         self.layer.observe(self._change_layer, "value")
         for control in (self.channel, *self.extras.values()):
