@@ -128,7 +128,7 @@ print(", ".join(helpers.sample_names()))
 # cell below it:
 
 # %%
-upload = widgets.FileUpload(accept="image/*", description="choose a photo")
+upload = widgets.FileUpload(accept="image/*", description="your photo")
 upload
 
 # %%

@@ -546,13 +546,14 @@ else:
 
 # %% [markdown]
 # ## Where next
-# 02_pretrained_models: the same layers, stacked thirteen deep and trained on photos.
+# [02_pretrained_models](02_pretrained_models.ipynb): the same layers, stacked thirteen deep and trained on photos.
 
 # %% [markdown]
 # ## References
-# - LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning Applied to Document Recognition. Proceedings of the IEEE,
-#   1998.
+# - LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning Applied to Document Recognition. Proceedings of the
+#   IEEE, 1998.
 # - LeCun, Bottou, Orr, Müller: Efficient BackProp. In: Neural Networks: Tricks of the Trade, Springer, 1998 (1998b).
-# - Dumoulin, Visin: A guide to convolution arithmetic for deep learning. arXiv:1603.07285, 2016.
+# - Dumoulin, Visin: A guide to convolution arithmetic for deep learning.
+#   [arXiv:1603.07285](https://arxiv.org/abs/1603.07285), 2016.
 # - Goodfellow, Bengio, Courville: Deep Learning, chapter 9. MIT Press, 2016. https://www.deeplearningbook.org
 # - Stanford CS231n, notes: Convolutional Neural Networks. https://cs231n.github.io/convolutional-networks/

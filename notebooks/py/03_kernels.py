@@ -352,8 +352,8 @@ for axis in axes.flat:
 helpers.show(figure, caption)
 
 # %% [markdown]
-# In the bundled network the third tile is greenish: of the cat it keeps the eyes. The first two look like reliefs lit
-# from one side: they subtract neighbouring pixels.
+# In the bundled network the third tile is purple: the brown fur and the green eyes stay dark, the whitish background
+# and the white chin are bright. The first two look like reliefs lit from one side: they subtract neighbouring pixels.
 
 # %% [markdown]
 # ## Why do deeper kernels stop being readable?
@@ -400,7 +400,7 @@ helpers.show(axis.figure, caption)
 # %% [markdown]
 # No handful of slices stands for a deep kernel. First layers resemble each other across networks and tasks: stripes
 # and colour blobs; deep layers become specific to their task (Yosinski et al. 2014). To see what a deep filter wants,
-# one asks the whole chain before it: 05_gradient_ascent.
+# one asks the whole chain before it: [05_gradient_ascent](05_gradient_ascent.ipynb).
 
 # %% [markdown]
 # ## Play
@@ -527,11 +527,15 @@ else:
 
 # %% [markdown]
 # ## Where next
-# 04_feature_maps follows the photo through all layers; 05_gradient_ascent asks deep filters what they want to see.
+# [04_feature_maps](04_feature_maps.ipynb) follows the photo through all layers;
+# [05_gradient_ascent](05_gradient_ascent.ipynb) asks deep filters what they want to see.
 
 # %% [markdown]
 # ## References
 # - Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural Networks. NeurIPS 2012.
-# - Zeiler, Fergus: Visualizing and Understanding Convolutional Networks. arXiv:1311.2901, 2013.
-# - Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition. arXiv:1409.1556, 2014.
-# - Yosinski, Clune, Bengio, Lipson: How transferable are features in deep neural networks? arXiv:1411.1792, 2014.
+# - Zeiler, Fergus: Visualizing and Understanding Convolutional Networks.
+#   [arXiv:1311.2901](https://arxiv.org/abs/1311.2901), 2013.
+# - Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition.
+#   [arXiv:1409.1556](https://arxiv.org/abs/1409.1556), 2014.
+# - Yosinski, Clune, Bengio, Lipson: How transferable are features in deep neural networks?
+#   [arXiv:1411.1792](https://arxiv.org/abs/1411.1792), 2014.

@@ -32,8 +32,11 @@ model = helpers.load_model()
 # filter is averaged to a single number, and a dashed arrow carries the gradient of that number back to the
 # picture.](../images/gradient_ascent.svg)
 #
-# 1. Start from faint noise. 2. Run the network up to the layer. 3. Average the filter's feature map: one number.
-# 4. Take that number's gradient with respect to the picture. 5. Add a small multiple of it to the picture. Go to 2.
+# 1. Start from faint noise.
+# 2. Run the network up to the layer.
+# 3. Average the filter's feature map: one number.
+# 4. Take that number's gradient with respect to the picture.
+# 5. Add a small multiple of it to the picture. Go to 2.
 #
 # The same five steps are in Simonyan et al. (2013), Stanford's CS231n (2017, lecture 12) and Chollet's book. How many
 # pixels take part in step 4?

@@ -248,7 +248,7 @@ helpers.show_ascent(frames, caption)
 
 # %% [markdown]
 # ## Play
-# Choose a layer, the strength and the number of octaves. The preview is small, so that you need not wait.
+# Choose a layer and the strength. The preview is small, so that you need not wait.
 
 # %%
 helpers.dream_explorer(model, helpers.load_image(PHOTO))

@@ -482,6 +482,7 @@ else:
 # %% [markdown]
 # ## Where next
 # Try `PHOTO` with a picture of your own, at 256 pixels: `helpers.style_transfer(model, PHOTO, mosaic(256))`.
+# [10_train_your_own](10_train_your_own.ipynb) shows how such a network comes to be.
 
 # %% [markdown]
 # ## References

@@ -43,7 +43,7 @@ def network_at(stage):  # blocks 1 to 3 with the kernels that they had at the "s
 
 # %%
 labels = model.network.labels()
-print(len(labels), "classes, every eighth of them:", *sorted(labels)[::8], sep="\n  ")
+print(f"{len(labels)} classes, every eighth of them:", *sorted(labels)[::8], sep="\n  ")
 
 # %% [markdown]
 # *Top-1* accuracy is the share of pictures whose first answer is right; for *top-5* the right class may be any of the
@@ -599,11 +599,14 @@ else:
 # - Deng et al.: ImageNet: A Large-Scale Hierarchical Image Database. CVPR 2009.
 # - Le, Yang: Tiny ImageNet Visual Recognition Challenge. Stanford CS231n, 2015.
 # - Russakovsky et al.: ImageNet Large Scale Visual Recognition Challenge. IJCV 2015.
-# - Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition. arXiv:1409.1556, 2014.
+# - Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition.
+#   [arXiv:1409.1556](https://arxiv.org/abs/1409.1556), 2014.
 # - Chen, Goodfellow, Shlens: Net2Net: Accelerating Learning via Knowledge Transfer. ICLR 2016.
 # - Ioffe, Szegedy: Batch Normalization. ICML 2015.
-# - Smith, Topin: Super-Convergence. arXiv:1708.07120, 2017.
-# - Loshchilov, Hutter: SGDR: Stochastic Gradient Descent with Warm Restarts. arXiv:1608.03983, 2016.
+# - Smith, Topin: Super-Convergence.
+#   [arXiv:1708.07120](https://arxiv.org/abs/1708.07120), 2017.
+# - Loshchilov, Hutter: SGDR: Stochastic Gradient Descent with Warm Restarts.
+#   [arXiv:1608.03983](https://arxiv.org/abs/1608.03983), 2016.
 # - Loshchilov, Hutter: Decoupled Weight Decay Regularization. ICLR 2019.
 # - Szegedy et al.: Rethinking the Inception Architecture for Computer Vision. CVPR 2016.
 # - Tan, Le: EfficientNetV2: Smaller Models and Faster Training. ICML 2021.

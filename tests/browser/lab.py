@@ -20,7 +20,7 @@ from playwright.sync_api import TimeoutError as TookTooLong
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "test-results" / "browser"
-READY = 120  # seconds for JupyterLab, a page or a kernel to be there
+READY = 60  # seconds for JupyterLab, a page or a kernel to be there
 RUN = 180  # seconds for all cells of a notebook
 
 # What is asked of JupyterLab in its own language. An open notebook is its current widget.
@@ -121,7 +121,7 @@ class Notebook:
 
     def console(self, code: str) -> str:
         """Run code in the notebook's kernel, not in a cell, and return what it prints."""
-        said = self.page.wait_for_function(CONSOLE, arg=code).json_value()
+        said = self.page.wait_for_function(CONSOLE, arg=code, timeout=RUN * 1000).json_value()
         assert not said["trouble"], said["trouble"]
         return said["printed"]
 
@@ -166,7 +166,7 @@ class Lab:
         if shown != light:
             command = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
             self.page.wait_for_function(f"async {command}.then(() => true)", arg=f"JupyterLab {name}")
-            self.page.wait_for_selector(f"body[data-jp-theme-light={light}]")
+            self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
 
 
 def pixels(image: Locator) -> np.ndarray:
