@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import anywidget
 import ipyevents
 import ipywidgets as widgets
 import matplotlib
@@ -18,7 +19,6 @@ import numpy as np
 from PIL import Image
 
 from .backend import keras
-from .errors import ImageError
 from .images import file_bytes, load_image, sample_names
 from .layers import conv_layers, find_layer
 from .models import BUNDLED, load_model
@@ -29,6 +29,14 @@ PAPER, FRAME = 254, 255  # in a picture of levels: white, and magenta, which doe
 PALETTE = np.uint8(np.round(matplotlib.colormaps[MAP_COLOURS](np.linspace(0, 1, 256))[:, :3] * 255))
 PALETTE[[PAPER, FRAME]] = (255, 255, 255), (255, 0, 255)
 NETWORKS = (BUNDLED, "vgg16", "resnet50", "inception_v3", "mobilenet_v2")
+
+
+class Keys(anywidget.AnyWidget):
+    """Not to be seen: where it stands, keys choose in the controls, which JupyterLab would take for its own."""
+
+    _esm = """export default {render({el}) {
+        setTimeout(() => el.closest(".explorer").setAttribute("data-lm-suppress-shortcuts", "true"));
+    }}"""
 
 
 class Superseded(Exception):
@@ -85,7 +93,9 @@ class Explorer(widgets.HBox):
         for button, step in zip(buttons, (-1, 1), strict=True):
             button.on_click(lambda _, step=step: self.channel.set_trait("value", self.channel.value + step))
         self.place, self.caption = widgets.HTML(description="place"), widgets.HTML()
-        self.picture = widgets.Image(format="png", layout={"max_width": "100%", "margin": "0", "align_self": "flex-start"})
+        self.picture = widgets.Image(
+            format="png", layout={"max_width": "100%", "margin": "0", "align_self": "flex-start"}
+        )
         self._events = ipyevents.Event(source=self.picture, watched_events=["click"])
         self._events.on_dom_event(self._click)
         self.layer.observe(self.change_layer, "value")
@@ -95,7 +105,8 @@ class Explorer(widgets.HBox):
             [self.layer, self.place, self.channel, widgets.HBox(buttons), *self.extras.values()]
         )
         seen = widgets.VBox([self.picture, self.caption], layout={"flex": "1 1 400px"})
-        super().__init__([self.controls, seen], layout={"flex_flow": "row wrap"})
+        super().__init__([self.controls, seen, Keys()], layout={"flex_flow": "row wrap"})
+        self.add_class("explorer")
         self.change_layer()
 
     def put(self, picture: np.ndarray, caption: str) -> None:
@@ -185,9 +196,8 @@ class NetworkExplorer(Explorer):
         self._use(model, load_image("cat" if image is None else image))
         start = list(self.channels)[round(depth * (len(self.channels) - 1))]
         super().__init__(title, self.channels, functools.partial(draw, self), start, **options)
-        self.network.observe(self._change_network, "value")
-        for control in (self.photo, self.upload):
-            control.observe(self._change_photo, "value")
+        for control in (self.network, self.photo, self.upload):
+            control.observe(self._exchange, "value")
         self.controls.children = [self.network, self.photo, self.upload, self.thumbnail, *self.controls.children]
 
     def _use(self, model: keras.Model, image: np.ndarray) -> None:
@@ -195,33 +205,26 @@ class NetworkExplorer(Explorer):
         self.remember = functools.cache(lambda function, *arguments: function(model, image, *arguments))
         self.thumbnail.value = to_png(image)
 
-    def _change_network(self, change: dict) -> None:
-        """Another network, with a head if this one has a head; if it cannot be had, stay."""
-        name, has_head = change["new"], len(self.model.output_shape) == LOGITS
-        if self._loaded.get(name) is self.model:
-            return
-        self.caption.value = f"Loading {name} ..."
+    def _exchange(self, change: dict) -> None:
+        """Another network, with a head if this one has a head, or another photo; if it cannot be had, stay."""
+        image, new, has_head = self.image, change["new"], len(self.model.output_shape) == LOGITS
         try:
-            if name not in self._loaded:
-                self._loaded[name] = load_model(name, include_top=has_head and name != "vgg16")  # its head takes 2.7 GB
+            if change["owner"] is self.network and new not in self._loaded:
+                self.caption.value = f"Loading {new} ..."
+                self._loaded[new] = load_model(new, include_top=has_head and new != "vgg16")  # its head takes 2.7 GB
+            elif change["owner"] is not self.network and new:
+                image = load_image(new)
         except Exception as error:
-            self.network.value = change["old"]
+            self.network.value = next(name for name, model in self._loaded.items() if model is self.model)
             self.say(error)
-        else:
-            self._use(self._loaded[name], self.image)
-            self.layer.options = list(self.channels)
+            return
+        if change["owner"] is self.upload:
+            self.photo.value = None
+        if self._loaded[self.network.value] is not self.model or image is not self.image:
+            self._use(self._loaded[self.network.value], image)
+            if self.layer.options != tuple(self.channels):
+                self.layer.options = tuple(self.channels)
             self.change_layer()
-
-    def _change_photo(self, change: dict) -> None:
-        """Another photo; if an upload is no picture, stay."""
-        try:
-            image = load_image(change["new"] or self.image)  # nothing is chosen beside an upload
-        except ImageError as error:
-            self.say(error)
-        else:
-            self.photo.value = self.photo.value if change["owner"] is self.photo else None
-            self._use(self.model, image)
-            self._redraw()
 
 
 def channels_of(model: keras.Model) -> dict[str, int]:

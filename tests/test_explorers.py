@@ -223,9 +223,11 @@ def test_an_explorer_stays_readable_without_a_kernel(model: keras.Model, make: C
 @pytest.mark.parametrize("make", [helpers.kernel_explorer, helpers.saliency_explorer], ids=lambda make: make.__name__)
 def test_photos_can_be_exchanged_and_a_broken_one_changes_nothing(model: keras.Model, make: Callable) -> None:
     explorer = make(model)
+    explorer.layer.value = "block3_conv2"
     cat = shown(explorer)
     explorer.photo.value = "rocket"
     rocket = shown(explorer)
+    assert explorer.layer.value == "block3_conv2"
     assert rocket.shape != cat.shape or (rocket != cat).any()
     explorer.upload.value = upload("broken.jpg", b"\xff\xd8\xff no picture")
     assert "broken.jpg cannot be" in explorer.caption.value
@@ -234,7 +236,9 @@ def test_photos_can_be_exchanged_and_a_broken_one_changes_nothing(model: keras.M
     explorer.upload.value = upload("mine.png", as_png(own))
     assert explorer.photo.value is None
     np.testing.assert_allclose(explorer.image, own, atol=0.003)
-    np.testing.assert_array_equal(shown(explorer), shown(make(model, explorer.image)))
+    other = make(model, explorer.image)
+    other.layer.value = "block3_conv2"
+    np.testing.assert_array_equal(shown(explorer), shown(other))
     explorer.photo.value = "cat"
     np.testing.assert_array_equal(shown(explorer), cat)
 

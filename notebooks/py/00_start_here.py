@@ -146,8 +146,9 @@ print("lowest at least 0:", own.min() >= 0, " highest at most 1:", own.max() <= 
 
 # %% [markdown]
 # ## Play
-# Every part of the course has an explorer. Each lets you choose the network, a photo (or upload one) and a layer; the
-# sliders follow the arrow keys too. Feature maps: from which layer on do you no longer recognise the photo?
+# Every part of the course has an explorer. Each lets you choose the network, a photo (or upload one) and a layer. With
+# the keyboard: Tab goes from control to control, the arrows choose. Feature maps: from which layer on do
+# you no longer recognise the photo?
 
 # %%
 photo = helpers.load_image(PHOTO)

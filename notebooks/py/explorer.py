@@ -1,6 +1,7 @@
 # %% [markdown]
 # # Look inside a network
-# Choose a network, a photo (or upload your own), a layer and what to look at in it. Sliders follow the arrow keys.
+# Choose a network, a photo (or upload your own), a layer and what to look at in it. With the
+# keyboard: Tab goes from control to control, the arrows choose.
 
 # %%
 import ipywidgets as widgets

@@ -173,3 +173,10 @@ def pixels(image: Locator) -> np.ndarray:
     """The picture in an ``<img>``, from the very bytes that the browser shows: uint8 ``(height, width, 3)``, RGB."""
     data = image.evaluate(BYTES)
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))).convert("RGB"))
+
+
+def upload(explorer: Locator, path: Path) -> None:
+    """Choose a file with an explorer's upload button."""
+    with explorer.page.expect_file_chooser() as chooser:
+        explorer.get_by_role("button", name="upload").click()
+    chooser.value.set_files(path)

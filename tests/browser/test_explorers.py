@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.lab import ROOT, Lab, Notebook, pixels
+from tests.browser.lab import ROOT, Lab, Notebook, pixels, upload
 
 EXPLORERS = ("kernel_explorer", "feature_map_explorer", "filter_explorer", "saliency_explorer", "dream_explorer")
 MAPS = """
@@ -127,7 +127,7 @@ def test_an_explorer_fits_a_projector(lab: Lab, call: str) -> None:
 
 
 def test_the_keyboard_alone_will_do(lab: Lab) -> None:
-    """Tab goes from control to control; arrows choose in each; Enter presses a button."""
+    """Tab goes from control to control; arrows choose in each; Space presses a button. No key goes to JupyterLab."""
     notebook = explore(lab, "kernel_explorer")
     shown, keyboard = pixels(picture(notebook)), notebook.page.keyboard
     menu(notebook, "network").focus()
@@ -149,9 +149,11 @@ def test_the_keyboard_alone_will_do(lab: Lab) -> None:
             shown = changes(notebook, shown)
             assert "kernel 1 of" in caption(notebook).inner_text()
         if seen[-1] == "submit" and seen.count("submit") == 2:  # previous, next
-            keyboard.press("Enter")
+            keyboard.press("Space")
             shown = changes(notebook, shown)
             assert "kernel 2 of" in caption(notebook).inner_text()
+            keyboard.press("b")  # elsewhere it makes a new cell
+            assert len(notebook.page.locator(".jp-CodeCell").all()) == 2
             return
     raise AssertionError(f"Tab went to {seen} and not to all controls")
 
@@ -173,12 +175,11 @@ def test_uploads_of_a_photo_and_of_a_broken_file(lab: Lab, tmp_path: Path) -> No
     shown = pixels(picture(notebook))
     broken = tmp_path / "broken.jpg"
     broken.write_bytes((ROOT / "images" / "temple.jpg").read_bytes()[:3000])
-    field = notebook.widgets.locator("input[type=file]")
-    field.set_input_files(broken)
+    upload(notebook.widgets, broken)
     expect(caption(notebook)).to_contain_text("broken.jpg cannot be decoded")
     np.testing.assert_array_equal(pixels(picture(notebook)), shown)
     notebook.screenshot("upload_broken")
-    field.set_input_files(ROOT / "images" / "temple.jpg")
+    upload(notebook.widgets, ROOT / "images" / "temple.jpg")
     shown = changes(notebook, shown)
     code = "import numpy as np; print(np.abs(explorer.image - helpers.sample_image('temple')).max() < 0.01)"
     assert notebook.console(code) == "True\n"
