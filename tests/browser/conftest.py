@@ -125,7 +125,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def lab(server: Server, chromium: Browser) -> Iterator[Lab]:
+def lab(chromium: Browser, server: Server) -> Iterator[Lab]:
     """A fresh page of JupyterLab; see the top of this file."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(READY * 1000)
