@@ -35,7 +35,8 @@ class Keys(anywidget.AnyWidget):
     """Not to be seen: where it stands, keys choose in the controls, which JupyterLab would take for its own."""
 
     _esm = """export default {render({el}) {
-        setTimeout(() => el.closest(".explorer").setAttribute("data-lm-suppress-shortcuts", "true"));
+        setTimeout(() => el.closest(".explorer").addEventListener("focusin", event =>
+            event.target.setAttribute("data-lm-suppress-shortcuts", "true")));
     }}"""
 
 
