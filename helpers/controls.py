@@ -102,10 +102,9 @@ class Explorer(widgets.HBox):
         self.layer.observe(self.change_layer, "value")
         for control in (self.channel, *self.extras.values()):
             control.observe(self._redraw, "value")
-        self.controls = widgets.VBox(
-            [self.layer, self.place, self.channel, widgets.HBox(buttons), *self.extras.values()]
-        )
+        choices = [self.layer, self.place, self.channel, widgets.HBox(buttons), *self.extras.values()]
         seen = widgets.VBox([self.picture, self.caption], layout={"flex": "1 1 400px"})
+        self.controls = widgets.VBox(choices)
         super().__init__([self.controls, seen, Keys()], layout={"flex_flow": "row wrap"})
         self.add_class("explorer")
         self.change_layer()
@@ -189,12 +188,12 @@ class NetworkExplorer(Explorer):
         self, title: str, model: keras.Model, image: Any, draw: Callable, layers: Callable, depth: float, **options: Any
     ) -> None:
         self.network = widgets.Dropdown(options=list(dict.fromkeys([model.name, *NETWORKS])), description="network")
-        self.photo = widgets.Dropdown(options=sample_names(), description="photo")
-        self.photo.value = "cat" if image is None else None
+        chosen = "cat" if image is None else None
+        self.photo = widgets.Dropdown(options=sample_names(), value=chosen, description="photo")
         self.upload = widgets.FileUpload(accept="image/*", description="upload")
         self.thumbnail = widgets.Image(format="png", layout={"max_width": "150px", "margin": "0 0 8px 90px"})
         self._layers, self._loaded = layers, {model.name: model}
-        self._use(model, load_image("cat" if image is None else image))
+        self._use(model, load_image(chosen or image))
         start = list(self.channels)[round(depth * (len(self.channels) - 1))]
         super().__init__(title, self.channels, functools.partial(draw, self), start, **options)
         for control in (self.network, self.photo, self.upload):
@@ -240,9 +239,7 @@ def to_bytes(picture: np.ndarray) -> np.ndarray:
 
 def to_png(picture: np.ndarray) -> bytes:
     """PNG of RGB, float in [0, 1] or uint8, or of levels, uint8 ``(h, w)``: 0 to 253 in viridis, PAPER and FRAME."""
+    image = Image.fromarray(to_bytes(picture))
     if picture.ndim == 2:
-        image = Image.fromarray(picture)
         image.putpalette(PALETTE.tobytes())
-    else:
-        image = Image.fromarray(to_bytes(picture))
     return file_bytes(image, "png", compress_level=1, compress_type=zlib.Z_RLE)  # 2 ms; smaller files take 20
