@@ -122,8 +122,8 @@ def feature_map_explorer(model: keras.Model, image: Any = None) -> Explorer:
     def draw(explorer: NetworkExplorer, layer: str, channel: int) -> tuple[np.ndarray, str]:
         levels, tiles, shares, peaks = explorer.remember(_levels, layer)
         caption = (
-            f"<b>{layer}, channel {channel}</b> of {len(levels)}: responds on {shares[channel]:.0%} of the photo, at most "
-            f"{peaks[channel]:.3g}. Left its map (brighter is stronger), right all maps: click on one to choose it."
+            f"<b>{layer}, channel {channel}</b> of {len(levels)}: responds on {shares[channel]:.0%} of the photo, up "
+            f"to {peaks[channel]:.3g}. Left its map (brighter is stronger), right all maps: click on one to choose it."
         )
         return _with_sheet(explorer, levels[channel], tiles, channel), caption
 
