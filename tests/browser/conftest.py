@@ -37,7 +37,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser.lab import READY, ROOT, Lab, Server
 
@@ -111,15 +111,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             process.kill()
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def launch(playwright: Playwright) -> Browser:
     """A headless Chromium: the program that CHROMIUM names, else one on the path, else Playwright's own."""
     named = os.environ.get("CHROMIUM")
     program = next(filter(None, map(shutil.which, [named] if named else PROGRAMS)), None)
+    if program is None and (named or not Path(playwright.chromium.executable_path).exists()):
+        pytest.fail(NO_CHROMIUM)
+    return playwright.chromium.launch(executable_path=program, args=["--disable-gpu", "--disable-quic"])
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """See :func:`launch`."""
     with sync_playwright() as playwright:
-        if program is None and (named or not Path(playwright.chromium.executable_path).exists()):
-            pytest.fail(NO_CHROMIUM)
-        browser = playwright.chromium.launch(executable_path=program, args=["--disable-gpu", "--disable-quic"])
+        browser = launch(playwright)
         yield browser
         browser.close()
 
