@@ -1,4 +1,7 @@
 from .activations import feature_maps as feature_maps
+from .activations import get_kernels as get_kernels
+from .activations import preferred_gratings as preferred_gratings
+from .activations import rgb_kernels as rgb_kernels
 from .activations import strongest_patches as strongest_patches
 from .ascent import AscentImage as AscentImage
 from .ascent import FilterImage as FilterImage
@@ -28,9 +31,6 @@ from .gallery import show_ascent as show_ascent
 from .images import load_image as load_image
 from .images import sample_image as sample_image
 from .images import sample_names as sample_names
-from .kernels import get_kernels as get_kernels
-from .kernels import preferred_gratings as preferred_gratings
-from .kernels import rgb_kernels as rgb_kernels
 from .layers import conv_layers as conv_layers
 from .layers import get_submodel as get_submodel
 from .layers import layer_table as layer_table

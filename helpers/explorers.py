@@ -12,14 +12,13 @@ import numpy as np
 import skimage
 from PIL import Image
 
-from .activations import feature_maps, strongest_patches
+from .activations import feature_maps, get_kernels, rgb_kernels, strongest_patches
 from .ascent import visualize_filter
 from .backend import keras
 from .controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer, channels_of, to_bytes
 from .dream import deep_dream
 from .gallery import GALLERY, STEPS, current_entry, read_sheet
 from .images import load_image, sample_image, sample_names, to_pil
-from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers
 from .objectives import class_labels
 from .plotting import SIGNED_COLOURS, normalize, signed, tile
