@@ -195,16 +195,15 @@ def preferred_gratings(kernels: np.ndarray) -> pd.DataFrame:
     frequency. Powers of the input channels are added: this is the response to the best mixture of channels.
     """
     size = max(FREQUENCIES, *kernels.shape[:2])
-    down, right = np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij")
+    down, right = (axis.ravel() for axis in np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij"))
     frequency = np.hypot(down, right)
     orientation = np.round(90 - np.degrees(np.arctan2(down, right)), 6) % 180
-    mirrored = np.where(np.minimum(down, right) == -0.5, -orientation, orientation)  # both signs are one frequency
-    readings, rows = np.stack([orientation, mirrored]), []
-    for number in range(kernels.shape[3]):
-        own = (np.abs(np.fft.fft2(kernels[..., number], (size, size), axes=(0, 1))) ** 2).sum(axis=2)
-        best = np.unravel_index(own.argmax(), own.shape)
-        turns = np.abs((readings - orientation[best] + 90) % 180 - 90).max(axis=0)  # degrees, 0 to 90
-        oriented = own[(turns > RIVAL_TURN) | (frequency == 0)].max() < RIVAL_POWER * own[best]
-        selectivity = own[best] / own.mean() if own[best] else np.nan
-        rows.append((orientation[best] if oriented else np.nan, frequency[best], selectivity))
-    return pd.DataFrame(rows, columns=["orientation", "frequency", "selectivity"]).rename_axis("kernel")
+    undirected = (frequency == 0) | (down + right == -1)  # a plain colour; a chessboard, which lies on both diagonals
+    spectra = (np.fft.fft2(kernel, (size, size), axes=(0, 1)) for kernel in np.moveaxis(kernels, 3, 0))
+    power = np.stack([(np.abs(spectrum) ** 2).sum(axis=2).ravel() for spectrum in spectra])
+    best, strongest = power.argmax(axis=1), power.max(axis=1)
+    turns = np.abs((orientation - orientation[best, None] + 90) % 180 - 90)  # degrees, 0 to 90
+    rival = np.where(undirected | (turns > RIVAL_TURN), power, 0).max(axis=1)
+    table = {"orientation": np.where(rival < RIVAL_POWER * strongest, orientation[best], np.nan)}
+    table |= {"frequency": frequency[best], "selectivity": strongest / np.where(strongest, power.mean(axis=1), np.nan)}
+    return pd.DataFrame(table).rename_axis("kernel")
