@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -78,10 +78,7 @@ def visualize_filters(
     size: int = 96,
     method: str | Recipe = "fourier",
     seed: int = 0,
-    *,
-    bfloat16: bool = False,
-    snapshots: Sequence[int] = (),
-    preview: Callable[[np.ndarray], None] | None = None,
+    **options: Any,
 ) -> list[FilterImage]:
     """The pictures that some filters of one layer want to see, improved together as one batch.
 
@@ -108,12 +105,10 @@ def visualize_filters(
         Or a :class:`helpers.Recipe` of your own.
     seed
         The same seed gives the same pictures; a filter's picture does not depend on its company in the batch.
-    bfloat16
-        Compute the network in bfloat16: faster where the processor can do it, the response within 1%.
-    snapshots
-        Keep the pictures as they are before these steps (from 0).
-    preview
-        Is called now and then with the pictures so far, float32 ``(batch, size, size, 3)``.
+    options
+        ``bfloat16=True``: compute the network in bfloat16, faster where the processor can do it, the response within
+        1%. ``snapshots``: keep the pictures as they are before these steps (from 0). ``preview``: a function that is
+        called now and then with the pictures so far, float32 ``(batch, size, size, 3)``.
 
     Returns
     -------
@@ -133,7 +128,7 @@ def visualize_filters(
     filters = list(range(count)) if filters is None else list(filters)
     for f_index in filters:
         check_filter(f_index, count, layer_name)
-    climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, bfloat16, snapshots, preview)
+    climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, diversity=0.0, **options)
     made = zip(map(int, filters), climb.run(np.array(filters, np.int32)[None], [seed] * len(filters)), strict=False)
     common = {"layer_name": layer_name, "model": model}
     return [FilterImage(objective=channel(layer_name, n), f_index=n, **common, **row) for n, row in made]
