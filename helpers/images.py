@@ -88,8 +88,7 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
         source = source[0]  # the value of an upload button: its first file
     stage = "read"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a picture with an odd tag is a picture, and too large ones are refused
+        with warnings.catch_warnings(action="ignore"):  # an odd tag does no harm, and too large ones are refused
             image = source if isinstance(source, Image.Image) else _opened(source)
             stage = "decoded"
             if isinstance(image, np.ndarray):
