@@ -48,9 +48,8 @@ def feature_maps(
     LayerNotFound
         If a name is unknown; the message lists near matches.
     """
-    if layer_names is None:
-        layer_names = conv_layers(model)
-    names = [layer_names] if isinstance(layer_names, str) else list(layer_names)
+    names = conv_layers(model) if layer_names is None else layer_names
+    names = [names] if isinstance(names, str) else list(names)
     submodel = get_submodel(model, names, before_activation=before_activation)
     outputs = keras.tree.flatten(submodel(preprocess(model, np.asarray(image, np.float32)), training=False))
     return {name: np.asarray(output)[0] for name, output in zip(names, outputs, strict=True)}
