@@ -11,7 +11,6 @@ from .ascent import visualize_filter as visualize_filter
 from .ascent import visualize_filters as visualize_filters
 from .backend import keras as keras
 from .backend import tf as tf
-from .dream import deep_dream as deep_dream
 from .errors import FilterOutOfRange as FilterOutOfRange
 from .errors import ImageError as ImageError
 from .errors import LayerNotFound as LayerNotFound
@@ -41,6 +40,10 @@ from .objectives import channel as channel
 from .objectives import class_logit as class_logit
 from .objectives import neuron as neuron
 from .objectives import whole_layer as whole_layer
+from .painting import deep_dream as deep_dream
+from .painting import gram_matrix as gram_matrix
+from .painting import invert_features as invert_features
+from .painting import style_transfer as style_transfer
 from .plotting import plot_feature_maps as plot_feature_maps
 from .plotting import plot_images as plot_images
 from .plotting import plot_kernels as plot_kernels
@@ -55,6 +58,3 @@ from .saliency import overlay as overlay
 from .saliency import saliency_map as saliency_map
 from .saliency import saliency_mask as saliency_mask
 from .saliency import segment as segment
-from .style import gram_matrix as gram_matrix
-from .style import invert_features as invert_features
-from .style import style_transfer as style_transfer

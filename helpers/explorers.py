@@ -16,11 +16,11 @@ from .activations import feature_maps, get_kernels, rgb_kernels, strongest_patch
 from .ascent import visualize_filter
 from .backend import keras
 from .controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer, channels_of, to_bytes
-from .dream import deep_dream
 from .gallery import GALLERY, STEPS, current_entry, read_sheet
 from .images import load_image, sample_image, sample_names, to_pil
 from .layers import conv_layers
 from .objectives import class_labels
+from .painting import deep_dream
 from .plotting import SIGNED_COLOURS, normalize, signed, tile
 from .saliency import OF_A_LAYER, Question, overlay, saliency_map
 
