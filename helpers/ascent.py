@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from .backend import keras
-from .climb import BATCH, Climb
 from .errors import check_filter, check_real, check_whole
 from .layers import find_layer
 from .objectives import FEATURE_MAPS, Objective, channel, check
 from .quality import Quality, mean_responses, natural_responses, quality_cards, z_scores
-from .recipes import Recipe
+from .recipes import BATCH, Climb, Recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
