@@ -184,13 +184,11 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     """
     count, cards = len(pictures), [picture.quality for picture in pictures]
     figure = Figure(figsize=(WIDTH, 0.85 * count + 1.1), layout="constrained")
-    axes = figure.subplot_mosaic(
-        [[f"picture {row}", "response", "detail"] for row in range(count)], width_ratios=[0.16, 0.5, 0.34]
-    )
+    rows = range(count)
+    axes = figure.subplot_mosaic([[row, "response", "detail"] for row in rows], width_ratios=[0.16, 0.5, 0.34])
     for row, picture in enumerate(pictures):
-        axes[f"picture {row}"].imshow(picture.image)
-        axes[f"picture {row}"].set_axis_off()
-    rows = np.arange(count)
+        axes[row].imshow(picture.image)
+        axes[row].set_axis_off()
     names = [f"{p.layer_name} {p.f_index}\nrank {p.quality.rank} of {p.quality.filters}" for p in pictures]
     response, detail = axes["response"], axes["detail"]
     response.axvline(1, color="0.4", linestyle="--")

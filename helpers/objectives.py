@@ -166,9 +166,7 @@ def class_number(model: keras.Model, target: Any) -> int:
     return int(target)
 
 
-def responses_of(
-    model: keras.Model, objective: Objective, *, before_activation: bool, all_maps: bool = False
-) -> Callable[[Any, Any], tuple[Any, Any]]:
+def responses_of(model: keras.Model, objective: Objective, before_activation: bool, all_maps: bool = False) -> Callable:
     """A function (RGB pictures, indices (terms, batch)) -> responses (batch,) and all maps of the first layer.
 
     Only the network up to the layer is computed, and of a lone convolution's channel or neuron only the chosen kernels,

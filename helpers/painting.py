@@ -284,9 +284,7 @@ def invert_features(model: keras.Model, image: Any, layer_name: str, **options: 
     return style_transfer(model, image, image, content_layers=layer_name, **options)
 
 
-def feature_loss(
-    model: keras.Model, content: Any, style: Any, kept: dict[str, float], painted: dict[str, float], variation: float
-) -> Callable[[Any], tuple[Any, Any]]:
+def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, painted: dict, variation: float) -> Callable:
     """A function of a picture, a tensor ``(h, w, 3)``, that gives its loss and the gradient of that.
 
     ``kept`` are the weights of the layers whose maps are to be those of the content, ``painted`` of those whose Gram
@@ -317,9 +315,7 @@ def feature_loss(
     return evaluate.get_concrete_function(tf.TensorSpec(content.shape))
 
 
-def descend(
-    evaluate: Callable, start: np.ndarray, iters: int, preview: Callable | None = None
-) -> tuple[np.ndarray, int]:
+def descend(evaluate: Callable, start: np.ndarray, iters: int, preview: Callable | None = None) -> tuple:
     """The picture, clipped to [0, 1], after some steps that lower a loss; and their number, 0 if it was interrupted."""
     picture, adam = tf.Variable(start), keras.optimizers.Adam(0.03)
     try:

@@ -83,17 +83,15 @@ def signed(weights: np.ndarray) -> np.ndarray:
     return weights / (np.abs(weights).max() or 1)
 
 
-def titled_grid(
-    pictures: Sequence[tuple[str, np.ndarray]], columns: int, extra: float = 0.25, fontsize: int = 8, **imshow: Any
-) -> Figure:
-    """Each picture under its title, with room for the tallest and `extra` inches for the title."""
-    columns = min(columns, len(pictures))
-    rows, side = -(-len(pictures) // columns), min(WIDTH / columns, 3.0)
-    height = side * max(image.shape[0] / image.shape[1] for _, image in pictures) + extra
+def titled_grid(tiles: Sequence[tuple], columns: int, extra: float = 0.25, fontsize: int = 8, **imshow: Any) -> Figure:
+    """Of each pair (title, picture) the picture under its title; with room for the tallest, and `extra` inches."""
+    columns = min(columns, len(tiles))
+    rows, side = -(-len(tiles) // columns), min(WIDTH / columns, 3.0)
+    height = side * max(image.shape[0] / image.shape[1] for _, image in tiles) + extra
     figure = Figure(figsize=(columns * side, rows * height), layout="constrained")
     for axis in figure.subplots(rows, columns, squeeze=False).flat:
         axis.set_axis_off()
-    for axis, (title, image) in zip(figure.axes, pictures, strict=False):
+    for axis, (title, image) in zip(figure.axes, tiles, strict=False):
         axis.imshow(image, **({"cmap": MAP_COLOURS} | imshow))
         axis.set_title(title, fontsize=fontsize)
     return figure
@@ -214,8 +212,8 @@ def plot_predictions(image: np.ndarray, predictions: pd.DataFrame) -> Figure:
     picture, bars = figure.subplots(1, 2, width_ratios=[1, 1.2])
     picture.imshow(image)
     picture.set_axis_off()
-    artists = bars.barh(predictions["class"], predictions["probability"], color="0.6")
-    bars.bar_label(artists, [f" {value:.0%}" for value in predictions["probability"]], fontsize=9)
+    drawn = bars.barh(predictions["class"], predictions["probability"], color="0.6")
+    bars.bar_label(drawn, fmt=" {:.0%}", fontsize=9)
     bars.invert_yaxis()
     bars.set(xlim=(0, 1.1), xticks=[0, 0.5, 1], xticklabels=["0", "50%", "100%"], xlabel="probability")
     bars.spines[["top", "right"]].set_visible(False)
