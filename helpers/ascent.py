@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .backend import keras
-from .errors import check_filter, check_real, check_whole
+from .errors import check_real, check_whole
 from .layers import find_layer
 from .objectives import FEATURE_MAPS, Objective, channel, check
 from .quality import Quality, mean_responses, natural_responses, quality_cards, z_scores
@@ -124,13 +124,12 @@ def visualize_filters(
         If another argument makes no sense, or the network cannot take pictures of that size.
     """
     count = _count(model, layer_name)
-    filters = list(range(count)) if filters is None else list(filters)
-    for f_index in filters:
-        check_filter(f_index, count, layer_name)
+    goals = [check(model, channel(layer_name, f_index)) for f_index in (range(count) if filters is None else filters)]
     climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, diversity=0.0, **options)
-    made = zip(map(int, filters), climb.run(np.array(filters, np.int32)[None], [seed] * len(filters)), strict=False)
+    numbers = [int(goal.terms[0].index) for goal in goals]
+    made = zip(goals, numbers, climb.run(np.array([numbers], np.int32), [seed] * len(goals)), strict=False)
     common = {"layer_name": layer_name, "model": model}
-    return [FilterImage(objective=channel(layer_name, n), f_index=n, **common, **row) for n, row in made]
+    return [FilterImage(objective=goal, f_index=number, **common, **row) for goal, number, row in made]
 
 
 def _count(model: keras.Model, layer_name: str) -> int:

@@ -248,8 +248,7 @@ class CompiledStep:
         model, objective, self.recipe, self.diversity = climb.model, climb.objective, climb.recipe, climb.diversity
         self.cut = get_submodel(model, [term.layer_name for term in objective.terms]) if climb.bfloat16 else model
         self.network = in_bfloat16(self.cut) if climb.bfloat16 else model
-        before, maps = self.recipe.before_activation, self.diversity > 0
-        self.maximised = responses_of(self.network, objective, before_activation=before, all_maps=maps)
+        self.maximised = responses_of(self.network, objective, self.recipe.before_activation, self.diversity > 0)
         self.reported = responses_of(model, objective, before_activation=False)
         self.graphs = tf.function(self._step)  # one for each shape of the pictures
 
