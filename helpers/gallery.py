@@ -185,10 +185,11 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     count, cards = len(pictures), [picture.quality for picture in pictures]
     figure = Figure(figsize=(WIDTH, 0.85 * count + 1.1), layout="constrained")
     rows = range(count)
-    axes = figure.subplot_mosaic([[row, "response", "detail"] for row in rows], width_ratios=[0.16, 0.5, 0.34])
-    for row, picture in enumerate(pictures):
-        axes[row].imshow(picture.image)
-        axes[row].set_axis_off()
+    mosaic = [[f"picture {row}", "response", "detail"] for row in rows]
+    axes = figure.subplot_mosaic(mosaic, width_ratios=[0.16, 0.5, 0.34])
+    for (label, *_), picture in zip(mosaic, pictures, strict=True):
+        axes[label].imshow(picture.image)
+        axes[label].set_axis_off()
     names = [f"{p.layer_name} {p.f_index}\nrank {p.quality.rank} of {p.quality.filters}" for p in pictures]
     response, detail = axes["response"], axes["detail"]
     response.axvline(1, color="0.4", linestyle="--")
