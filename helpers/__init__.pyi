@@ -1,4 +1,7 @@
 from .activations import feature_maps as feature_maps
+from .activations import get_kernels as get_kernels
+from .activations import preferred_gratings as preferred_gratings
+from .activations import rgb_kernels as rgb_kernels
 from .activations import strongest_patches as strongest_patches
 from .ascent import AscentImage as AscentImage
 from .ascent import FilterImage as FilterImage
@@ -8,7 +11,6 @@ from .ascent import visualize_filter as visualize_filter
 from .ascent import visualize_filters as visualize_filters
 from .backend import keras as keras
 from .backend import tf as tf
-from .dream import deep_dream as deep_dream
 from .errors import FilterOutOfRange as FilterOutOfRange
 from .errors import ImageError as ImageError
 from .errors import LayerNotFound as LayerNotFound
@@ -28,9 +30,6 @@ from .gallery import show_ascent as show_ascent
 from .images import load_image as load_image
 from .images import sample_image as sample_image
 from .images import sample_names as sample_names
-from .kernels import get_kernels as get_kernels
-from .kernels import preferred_gratings as preferred_gratings
-from .kernels import rgb_kernels as rgb_kernels
 from .layers import conv_layers as conv_layers
 from .layers import get_submodel as get_submodel
 from .layers import layer_table as layer_table
@@ -41,6 +40,10 @@ from .objectives import channel as channel
 from .objectives import class_logit as class_logit
 from .objectives import neuron as neuron
 from .objectives import whole_layer as whole_layer
+from .painting import deep_dream as deep_dream
+from .painting import gram_matrix as gram_matrix
+from .painting import invert_features as invert_features
+from .painting import style_transfer as style_transfer
 from .plotting import plot_feature_maps as plot_feature_maps
 from .plotting import plot_images as plot_images
 from .plotting import plot_kernels as plot_kernels
@@ -55,6 +58,3 @@ from .saliency import overlay as overlay
 from .saliency import saliency_map as saliency_map
 from .saliency import saliency_mask as saliency_mask
 from .saliency import segment as segment
-from .style import gram_matrix as gram_matrix
-from .style import invert_features as invert_features
-from .style import style_transfer as style_transfer

@@ -1,4 +1,4 @@
-"""What each layer makes of a picture: feature maps, and the patches of photos that excite a channel most."""
+"""What there is to see: feature maps, the patches of photos that excite a channel most, and the weights."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from .backend import keras
-from .errors import check_filter
-from .layers import conv_layers, get_submodel, receptive_field
+from .errors import LayerNotFound, check_filter
+from .layers import conv_layers, get_submodel, kernel_of, receptive_field
 from .models import preprocess
+
+FREQUENCIES = 64  # a kernel is padded with zeros to this size, so frequencies are 1 / 64 cycles per pixel apart
+RIVAL_POWER = 0.95  # a second pattern that reaches this share of the strongest ...
+RIVAL_TURN = 30  # ... and is turned by more than so many degrees, or is plain: the kernel prefers no orientation
 
 
 def feature_maps(
@@ -43,9 +48,8 @@ def feature_maps(
     LayerNotFound
         If a name is unknown; the message lists near matches.
     """
-    if layer_names is None:
-        layer_names = conv_layers(model)
-    names = [layer_names] if isinstance(layer_names, str) else list(layer_names)
+    names = conv_layers(model) if layer_names is None else layer_names
+    names = [names] if isinstance(names, str) else list(names)
     submodel = get_submodel(model, names, before_activation=before_activation)
     outputs = keras.tree.flatten(submodel(preprocess(model, np.asarray(image, np.float32)), training=False))
     return {name: np.asarray(output)[0] for name, output in zip(names, outputs, strict=True)}
@@ -105,3 +109,100 @@ def strongest_patches(
             patches.append(Patch(patch, photo, row, column, float(left[row, column])))
             left[max(0, row - apart) : row + apart + 1, max(0, column - apart) : column + apart + 1] = 0
     return sorted(patches, key=lambda patch: -patch.response)[:count]
+
+
+def get_kernels(model: keras.Model, layer_name: str) -> np.ndarray:
+    """The weights that a layer slides over its input, without the biases.
+
+    Parameters
+    ----------
+    model
+        Any Keras model.
+    layer_name
+        A layer with a four-dimensional kernel, such as a convolution. A separable one gives its depthwise kernels.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``(kernel height, kernel width, channels in, filters)``; a copy. The channels are in the network's own
+        order: the first layer of VGG16 reads blue, green, red. For a depthwise layer the last number is that of the
+        filters for each channel.
+
+    Raises
+    ------
+    LayerNotFound
+        If there is no such layer, or it has no such kernel; the message lists near matches or every convolution.
+    """
+    kernels = {layer.name: kernel_of(layer) for layer in model.layers}
+    if kernels.get(layer_name) is None:
+        raise LayerNotFound(layer_name, conv_layers(model), model.name)
+    return np.array(kernels[layer_name], np.float32)
+
+
+def rgb_kernels(model: keras.Model) -> np.ndarray:
+    """The first convolution's kernels, as they act on a picture with RGB values in [0, 1].
+
+    The preprocessing that :func:`helpers.preprocess` applies, such as a change of the colours' order, is moved into
+    the weights.
+
+    Parameters
+    ----------
+    model
+        From :func:`helpers.load_model`. Another Keras model is taken to read RGB in [0, 1].
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``(kernel height, kernel width, 3, filters)``; the channels are red, green, blue.
+
+    Raises
+    ------
+    LayerNotFound
+        If the network has no convolution.
+    ValueError
+        If the first convolution does not read three channels.
+    """
+    first = next(iter(conv_layers(model)), None)
+    kernels = get_kernels(model, first)
+    if kernels.shape[2] != 3:
+        raise ValueError(f"{first} reads {kernels.shape[2]} channels, not three colours.")
+    pixels = np.eye(3, dtype=np.float32)[None]  # a picture one pixel high: red, green, blue
+    change = np.asarray(preprocess(model, pixels) - preprocess(model, np.zeros_like(pixels)))[0, 0]
+    return np.einsum("rc,hwcf->hwrf", change, kernels).astype(np.float32)
+
+
+def preferred_gratings(kernels: np.ndarray) -> pd.DataFrame:
+    """The grating (stripes whose brightness is a sine) that excites each kernel most, found by the Fourier transform.
+
+    Parameters
+    ----------
+    kernels
+        ``(kernel height, kernel width, channels in, filters)``, from :func:`rgb_kernels` or :func:`get_kernels`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each kernel. ``orientation``: of the stripes, in degrees in [0, 180), counter-clockwise; 0 is
+        horizontal, 45 rises to the right, 90 is vertical. NaN where a plain colour, or stripes turned by more than 30
+        degrees, do as well (95% of the power). ``frequency``: in cycles per pixel; 0 is a plain colour, 0.5 is one
+        pixel bright, one dark. ``selectivity``: the largest power divided by the mean power; 1 for a kernel with a
+        single weight, at most height times width.
+
+    Notes
+    -----
+    The squared length of the response to a grating of unit amplitude is the kernel's Fourier power at the grating's
+    frequency. Powers of the input channels are added: this is the response to the best mixture of channels.
+    """
+    size = max(FREQUENCIES, *kernels.shape[:2])
+    down, right = (axis.ravel() for axis in np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij"))
+    frequency = np.hypot(down, right)
+    orientation = np.round(90 - np.degrees(np.arctan2(down, right)), 6) % 180
+    undirected = (frequency == 0) | (down + right == -1)  # a plain colour; a chessboard, which lies on both diagonals
+    spectra = (np.fft.fft2(kernel, (size, size), axes=(0, 1)) for kernel in np.moveaxis(kernels, 3, 0))
+    power = np.stack([(np.abs(spectrum) ** 2).sum(axis=2).ravel() for spectrum in spectra])
+    best, strongest = power.argmax(axis=1), power.max(axis=1)
+    turns = np.abs((orientation - orientation[best, None] + 90) % 180 - 90)  # degrees, 0 to 90
+    rival = np.where(undirected | (turns > RIVAL_TURN), power, 0).max(axis=1)
+    table = {"orientation": np.where(rival < RIVAL_POWER * strongest, orientation[best], np.nan)}
+    table |= {"frequency": frequency[best], "selectivity": strongest / np.where(strongest, power.mean(axis=1), np.nan)}
+    return pd.DataFrame(table).rename_axis("kernel")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .backend import keras
-from .climb import BATCH, Climb
-from .errors import check_filter, check_real, check_whole
+from .errors import check_real, check_whole
 from .layers import find_layer
 from .objectives import FEATURE_MAPS, Objective, channel, check
 from .quality import Quality, mean_responses, natural_responses, quality_cards, z_scores
-from .recipes import Recipe
+from .recipes import BATCH, Climb, Recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,10 +77,7 @@ def visualize_filters(
     size: int = 96,
     method: str | Recipe = "fourier",
     seed: int = 0,
-    *,
-    bfloat16: bool = False,
-    snapshots: Sequence[int] = (),
-    preview: Callable[[np.ndarray], None] | None = None,
+    **options: Any,
 ) -> list[FilterImage]:
     """The pictures that some filters of one layer want to see, improved together as one batch.
 
@@ -108,12 +104,10 @@ def visualize_filters(
         Or a :class:`helpers.Recipe` of your own.
     seed
         The same seed gives the same pictures; a filter's picture does not depend on its company in the batch.
-    bfloat16
-        Compute the network in bfloat16: faster where the processor can do it, the response within 1%.
-    snapshots
-        Keep the pictures as they are before these steps (from 0).
-    preview
-        Is called now and then with the pictures so far, float32 ``(batch, size, size, 3)``.
+    options
+        ``bfloat16=True``: compute the network in bfloat16, faster where the processor can do it, the response within
+        1%. ``snapshots``: keep the pictures as they are before these steps (from 0). ``preview``: a function that is
+        called now and then with the pictures so far, float32 ``(batch, size, size, 3)``.
 
     Returns
     -------
@@ -130,13 +124,12 @@ def visualize_filters(
         If another argument makes no sense, or the network cannot take pictures of that size.
     """
     count = _count(model, layer_name)
-    filters = list(range(count)) if filters is None else list(filters)
-    for f_index in filters:
-        check_filter(f_index, count, layer_name)
-    climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, bfloat16, snapshots, preview)
-    made = zip(map(int, filters), climb.run(np.array(filters, np.int32)[None], [seed] * len(filters)), strict=False)
+    goals = [check(model, channel(layer_name, f_index)) for f_index in (range(count) if filters is None else filters)]
+    climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, diversity=0.0, **options)
+    numbers = [int(goal.terms[0].index) for goal in goals]
+    made = zip(goals, numbers, climb.run(np.array([numbers], np.int32), [seed] * len(goals)), strict=False)
     common = {"layer_name": layer_name, "model": model}
-    return [FilterImage(objective=channel(layer_name, n), f_index=n, **common, **row) for n, row in made]
+    return [FilterImage(objective=goal, f_index=number, **common, **row) for goal, number, row in made]
 
 
 def _count(model: keras.Model, layer_name: str) -> int:

@@ -34,10 +34,8 @@ NETWORKS = (BUNDLED, "vgg16", "resnet50", "inception_v3", "mobilenet_v2")
 class Keys(anywidget.AnyWidget):
     """Not to be seen: where it stands, keys choose in the controls, which JupyterLab would take for its own."""
 
-    _esm = """export default {render({el}) {
-        setTimeout(() => el.closest(".explorer").addEventListener("focusin", event =>
-            event.target.setAttribute("data-lm-suppress-shortcuts", "true")));
-    }}"""
+    _esm = """export default {render({el}) { setTimeout(() => el.closest(".explorer").addEventListener("focusin",
+        event => event.target.setAttribute("data-lm-suppress-shortcuts", "true"))); }}"""
 
 
 class Superseded(Exception):
@@ -66,8 +64,8 @@ class Explorer(widgets.HBox):
     at
         Where the slider begins. If that is not 0 it counts how much work is done, and one waits for the picture: it is
         drawn when the slider is let go, as with ``extras``.
-    in_background
-        Draw in a thread of its own: the next choice need not wait, and ends what is being drawn.
+    slow
+        Drawing takes a while: do it in a thread, so that the next choice need not wait, and ends what is being drawn.
     """
 
     sheet: tuple[float, float, float, int] = (0, 1, 1, 0)  # shares: left edge, a tile's height and width; columns
@@ -82,14 +80,13 @@ class Explorer(widgets.HBox):
         extras: Mapping[str, widgets.Widget] | None = None,
         first: str = "layer",
         at: int = 0,
-        in_background: bool = False,
+        slow: bool = False,
     ) -> None:
         self.title, self.channels, self.draw, self.first, self.noun = title, layers, draw, first, noun
-        self.extras, self._in_background, self._turn, self._drawing = extras or {}, in_background, 0, 0
+        self.extras, self._slow, self._turn, self._drawing = extras or {}, slow, 0, 0
         self._lock = threading.Lock()
         self.layer = widgets.Dropdown(options=list(layers), value=start, description=first)
-        at_once = in_background or not (self.extras or at)
-        self.channel = widgets.IntSlider(at, description=noun, continuous_update=at_once)
+        self.channel = widgets.IntSlider(at, description=noun, continuous_update=slow or not (extras or at))
         buttons = [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]
         for button, step in zip(buttons, (-1, 1), strict=True):
             button.on_click(lambda _, step=step: self.channel.set_trait("value", self.channel.value + step))
@@ -102,9 +99,9 @@ class Explorer(widgets.HBox):
         self.layer.observe(self.change_layer, "value")
         for control in (self.channel, *self.extras.values()):
             control.observe(self._redraw, "value")
-        choices = [self.layer, self.place, self.channel, widgets.HBox(buttons), *self.extras.values()]
         seen = widgets.VBox([self.picture, self.caption], layout={"flex": "1 1 400px"})
-        self.controls = widgets.VBox(choices)
+        self.controls = widgets.VBox([self.layer, self.place, self.channel, widgets.HBox(buttons)])
+        self.controls.children += tuple(self.extras.values())
         super().__init__([self.controls, seen, Keys()], layout={"flex_flow": "row wrap"})
         self.add_class("explorer")
         self.change_layer()
@@ -136,7 +133,7 @@ class Explorer(widgets.HBox):
 
     def _redraw(self, _: Any = None) -> None:
         self._turn += 1
-        if self._in_background and self.picture.value:
+        if self._slow and self.picture.value:
             self.caption.value = f"<i>Drawing {self.layer.value}, {self.noun} {self.channel.value} ...</i>"
             threading.Thread(target=self._answer, args=(self._turn,), daemon=True).start()
         else:
@@ -159,9 +156,9 @@ class Explorer(widgets.HBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         data = super()._repr_mimebundle_(**kwargs)
         text = f"{self.title}: {len(self.channels)} {self.first}s, {self.layer.value} shown"
-        return data | {"text/plain": text, "image/png": base64.b64encode(self.picture.value).decode()}, {
-            "image/png": {"alt": re.sub("<[^>]+>", "", self.caption.value)}
-        }
+        about = {"alt": re.sub("<[^>]+>", "", self.caption.value)}
+        png = base64.b64encode(self.picture.value).decode()
+        return data | {"text/plain": text, "image/png": png}, {"image/png": about}
 
 
 class NetworkExplorer(Explorer):
@@ -169,8 +166,8 @@ class NetworkExplorer(Explorer):
 
     Parameters
     ----------
-    title, options
-        As for :class:`Explorer`.
+    title
+        What is explored, such as ``"Kernel"``.
     model
         From :func:`helpers.load_model`.
     image
@@ -182,6 +179,8 @@ class NetworkExplorer(Explorer):
         ``model -> {layer name: number of channels}``.
     depth
         Where in the network to begin, 0 to 1.
+    options
+        As for :class:`Explorer`.
     """
 
     def __init__(
@@ -195,7 +194,7 @@ class NetworkExplorer(Explorer):
         self._layers, self._loaded = layers, {model.name: model}
         self._use(model, load_image(chosen or image))
         start = list(self.channels)[round(depth * (len(self.channels) - 1))]
-        super().__init__(title, self.channels, functools.partial(draw, self), start, **options)
+        super().__init__(f"{title} explorer", self.channels, functools.partial(draw, self), start, **options)
         for control in (self.network, self.photo, self.upload):
             control.observe(self._exchange, "value")
         self.controls.children = [self.network, self.photo, self.upload, self.thumbnail, *self.controls.children]
@@ -216,14 +215,12 @@ class NetworkExplorer(Explorer):
                 image = load_image(new)
         except Exception as error:
             self.network.value = next(name for name, model in self._loaded.items() if model is self.model)
-            self.say(error)
-            return
+            return self.say(error)
         if change["owner"] is self.upload:
             self.photo.value = None
         if self._loaded[self.network.value] is not self.model or image is not self.image:
             self._use(self._loaded[self.network.value], image)
-            if self.layer.options != tuple(self.channels):
-                self.layer.options = tuple(self.channels)
+            self.layer.options = tuple(self.channels)
             self.change_layer()
 
 

@@ -12,16 +12,15 @@ import numpy as np
 import skimage
 from PIL import Image
 
-from .activations import feature_maps, strongest_patches
+from .activations import feature_maps, get_kernels, rgb_kernels, strongest_patches
 from .ascent import visualize_filter
 from .backend import keras
 from .controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer, channels_of, to_bytes
-from .dream import deep_dream
 from .gallery import STEPS, stored_layer
 from .images import load_image
-from .kernels import get_kernels, rgb_kernels
 from .layers import conv_layers
 from .objectives import class_labels
+from .painting import deep_dream
 from .plotting import SIGNED_COLOURS, normalize, signed, tile
 from .saliency import OF_A_LAYER, Question, overlay, saliency_map
 
@@ -67,8 +66,7 @@ def _levels(model: keras.Model, photo: np.ndarray, layer: str) -> tuple[np.ndarr
 
 def _with_kernels(model: keras.Model) -> dict[str, int]:
     """The convolutions with a kernel for each channel, and how many; depthwise and separable ones have none."""
-    counts = channels_of(model)
-    return {name: count for name, count in counts.items() if get_kernels(model, name).shape[3] == count}
+    return {name: count for name, count in channels_of(model).items() if get_kernels(model, name).shape[3] == count}
 
 
 def _choices(count: int) -> Callable[[keras.Model], dict[str, int]]:
@@ -99,8 +97,7 @@ def _stored(model: keras.Model, _: Any, layer: str) -> tuple[list[dict], np.ndar
 
 def _answers(model: keras.Model, photo: np.ndarray) -> tuple[np.ndarray, list[tuple[int, str]]]:
     """The photo at the network's size; numbers and names of its strongest classes, or channels if it has no head."""
-    network = getattr(model, "network", None)
-    scale = (network.default_size if network else 224) / min(photo.shape[:2])
+    scale = getattr(getattr(model, "network", None), "default_size", 224) / min(photo.shape[:2])
     small = load_image(photo, [round(scale * side) for side in photo.shape[:2]])
     question = Question(model, small)
     strongest = np.argsort(-question.scores(small[None])[0])[:ANSWERS].tolist()
@@ -127,7 +124,7 @@ def feature_map_explorer(model: keras.Model, image: Any = None) -> Explorer:
         )
         return _with_sheet(explorer, levels[channel], tiles, channel), caption
 
-    return NetworkExplorer("Feature map explorer", model, image, draw, channels_of, 0, noun="channel")
+    return NetworkExplorer("Feature map", model, image, draw, channels_of, 0, noun="channel")
 
 
 def kernel_explorer(model: keras.Model, image: Any = None) -> Explorer:
@@ -153,7 +150,7 @@ def kernel_explorer(model: keras.Model, image: Any = None) -> Explorer:
         )
         return _beside(kernel, PALETTE[levels[number]]), caption
 
-    return NetworkExplorer("Kernel explorer", model, image, draw, _with_kernels, 0, noun="kernel")
+    return NetworkExplorer("Kernel", model, image, draw, _with_kernels, 0, noun="kernel")
 
 
 def filter_explorer(model: keras.Model, size: int = 96, image: Any = None) -> Explorer:
@@ -196,13 +193,11 @@ def filter_explorer(model: keras.Model, size: int = 96, image: Any = None) -> Ex
         explorer.put(page(image), f"{caption}<i>Drawing what it finds in the photo ...</i>")
         own = [explorer.remember(_kernel, layer, number)[0]] if layer in _with_kernels(explorer.model) else []
         patches = strongest_patches(explorer.model, layer, number, {"photo": explorer.image}, 6 - len(own))
-        return page(image, *own, *(patch.image for patch in patches)), (
-            f"{caption}Beside it {'its kernel and ' * len(own)}what excites it most in the photo."
-        )
+        seen = f"Beside it {'its kernel and ' * len(own)}what excites it most in the photo."
+        return page(image, *own, *(patch.image for patch in patches)), caption + seen
 
     extras = {"steps": widgets.IntSlider(STEPS, 1, 256, description="steps", continuous_update=False)}
-    options = {"noun": "filter", "extras": extras, "in_background": True}
-    return NetworkExplorer("Filter explorer", model, image, draw, channels_of, 0.5, **options)
+    return NetworkExplorer("Filter", model, image, draw, channels_of, 0.5, noun="filter", extras=extras, slow=True)
 
 
 def saliency_explorer(model: keras.Model, image: Any = None) -> Explorer:
@@ -230,8 +225,9 @@ def saliency_explorer(model: keras.Model, image: Any = None) -> Explorer:
 
     fast = [*OF_A_LAYER, "gradient", "guided_backpropagation"]
     extras = {"method": widgets.Dropdown(options=fast, description="method")}
-    options = {"noun": "answer", "extras": extras, "in_background": True}
-    return NetworkExplorer("Saliency explorer", model, image, draw, _choices(ANSWERS), 1, **options)
+    return NetworkExplorer(
+        "Saliency", model, image, draw, _choices(ANSWERS), 1, noun="answer", extras=extras, slow=True
+    )
 
 
 def dream_explorer(model: keras.Model, image: Any = None) -> Explorer:
@@ -246,11 +242,9 @@ def dream_explorer(model: keras.Model, image: Any = None) -> Explorer:
     """
 
     def draw(explorer: NetworkExplorer, layer: str, strength: int) -> tuple[np.ndarray, str]:
-        height, width = explorer.image.shape[:2]
-        photo = load_image(explorer.image, (96, round(96 * width / height)))
+        photo = load_image(explorer.image, (96, 96 * explorer.image.shape[1] // explorer.image.shape[0]))
         dream = deep_dream(explorer.model, photo, layer, octaves=2, iters=1 + 2 * strength)
         caption = f"<b>A dream of {layer}</b>, strength {strength}: left the photo, right what the layer sees in it."
         return _beside(photo, dream, smooth=True), caption
 
-    options = {"noun": "strength", "at": 5, "in_background": True}
-    return NetworkExplorer("Dream explorer", model, image, draw, _choices(11), 0.5, **options)
+    return NetworkExplorer("Dream", model, image, draw, _choices(11), 0.5, noun="strength", at=5, slow=True)

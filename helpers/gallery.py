@@ -21,7 +21,7 @@ from .downloads import whole
 from .images import IMAGE_FOLDER, file_bytes, to_pil
 from .layers import conv_layers
 from .objectives import channel, check
-from .plotting import WIDTH, grid, show_picture, tile
+from .plotting import WIDTH, show_picture, tile, titled_grid
 from .quality import quality_cards
 from .recipes import RECIPES
 
@@ -154,17 +154,17 @@ def plot_filters(pictures: Sequence[FilterImage], columns: int = 8, *, response:
     response
         Also write the mean response below the number.
     """
-    figure, axes = grid(len(pictures), columns, 1.0, 0.4 if response else 0.25)
-    one_layer = len({picture.layer_name for picture in pictures}) == 1
+    one_layer, tiles = len({picture.layer_name for picture in pictures}) == 1, []
+    for picture in pictures:
+        number = f"filter {picture.f_index}" if one_layer else f"{picture.layer_name}\nfilter {picture.f_index}"
+        title = f"{number}\nresponse {picture.response:.2g}" if response else number
+        tiles.append((title, np.ones_like(picture.image) if picture.silent else picture.image))
+    figure = titled_grid(tiles, columns, 0.4 if response else 0.25)
     if one_layer:
         figure.suptitle(pictures[0].layer_name, fontsize=10)
         figure.set_figheight(figure.get_figheight() + 0.25)
-    for axis, picture in zip(axes, pictures, strict=False):
-        if picture.silent:
-            axis.text(0.5, 0.5, "silent", ha="center", va="center", transform=axis.transAxes, fontsize=9)
-        axis.imshow(np.ones_like(picture.image) if picture.silent else picture.image)
-        number = f"filter {picture.f_index}" if one_layer else f"{picture.layer_name}\nfilter {picture.f_index}"
-        axis.set_title(number + (f"\nresponse {picture.response:.2g}" if response else ""), fontsize=8)
+    for axis in (axis for axis, picture in zip(figure.axes, pictures, strict=False) if picture.silent):
+        axis.text(0.5, 0.5, "silent", ha="center", va="center", transform=axis.transAxes, fontsize=9)
     return figure
 
 
@@ -184,13 +184,12 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     """
     count, cards = len(pictures), [picture.quality for picture in pictures]
     figure = Figure(figsize=(WIDTH, 0.85 * count + 1.1), layout="constrained")
-    axes = figure.subplot_mosaic(
-        [[f"picture {row}", "response", "detail"] for row in range(count)], width_ratios=[0.16, 0.5, 0.34]
-    )
-    for row, picture in enumerate(pictures):
-        axes[f"picture {row}"].imshow(picture.image)
-        axes[f"picture {row}"].set_axis_off()
-    rows = np.arange(count)
+    rows = range(count)
+    mosaic = [[f"picture {row}", "response", "detail"] for row in rows]
+    axes = figure.subplot_mosaic(mosaic, width_ratios=[0.16, 0.5, 0.34])
+    for (label, *_), picture in zip(mosaic, pictures, strict=True):
+        axes[label].imshow(picture.image)
+        axes[label].set_axis_off()
     names = [f"{p.layer_name} {p.f_index}\nrank {p.quality.rank} of {p.quality.filters}" for p in pictures]
     response, detail = axes["response"], axes["detail"]
     response.axvline(1, color="0.4", linestyle="--")
@@ -246,10 +245,9 @@ def animation(pictures: Sequence[Any], kind: str = "gif", height: int = 112, mil
     for sheet, share in zip(sheets, shares, strict=True):
         frames.append(ImageOps.expand(sheet.resize((width, height), Image.Resampling.BICUBIC), (0, 0, 0, 8), "white"))
         frames[-1].paste((60, 60, 60), (0, height + 3, max(1, round(share * width)), height + 8))
+    first, others = (frames[-1], frames) if kind == "png" else (frames[0], frames[1:])  # a PNG that stands: the result
     options = {"save_all": True, "duration": [milliseconds] * (len(frames) - 1) + [2000], "loop": 0}
-    if kind == "png":  # where nothing moves, the result is shown
-        return file_bytes(frames[-1], kind, default_image=True, append_images=frames, **options)
-    return file_bytes(frames[0], kind, append_images=frames[1:], **options)
+    return file_bytes(first, kind, append_images=others, default_image=True, **options)
 
 
 def show_ascent(pictures: Sequence[Any], caption: str, path: str | Path | None = None) -> None:

@@ -88,8 +88,7 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
         source = source[0]  # the value of an upload button: its first file
     stage = "read"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a picture with an odd tag is a picture, and too large ones are refused
+        with warnings.catch_warnings(action="ignore"):  # an odd tag does no harm, and too large ones are refused
             image = source if isinstance(source, Image.Image) else _opened(source)
             stage = "decoded"
             if isinstance(image, np.ndarray):
@@ -152,21 +151,17 @@ def _opened(source: Any) -> Image.Image | np.ndarray:
 
 
 def _file_or_address(text: str) -> bytes:
-    """Bytes of a bundled photo, an address or a file."""
-    if "://" in text:
-        return _download(text)
-    path = IMAGE_FOLDER / f"{text}.jpg" if text in sample_names() else Path(text).expanduser()
-    if not path.is_file():
-        raise ValueError(f"there is no such file. Bundled photos: {', '.join(sample_names())}")
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
-
-
-def _download(url: str) -> bytes:
-    if not url.lower().startswith(("http://", "https://")):
+    """Bytes of a bundled photo, a file or an address."""
+    if "://" not in text:
+        path = IMAGE_FOLDER / f"{text}.jpg" if text in sample_names() else Path(text).expanduser()
+        if not path.is_file():
+            raise ValueError(f"there is no such file. Bundled photos: {', '.join(sample_names())}")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    if not text.lower().startswith(("http://", "https://")):
         raise ValueError("an address must begin with http:// or https://")
     end, data = time.monotonic() + MAX_SECONDS, bytearray()
-    with answer(url) as response:
+    with answer(text) as response:
         response.raise_for_status()
         for chunk in response.iter_content(1024):  # small: a chunk comes when it is full
             data += chunk

@@ -135,12 +135,8 @@ class Field(NamedTuple):
     """What unit (0, 0) of a map sees, and the step in input pixels to the next unit; each a pair (height, width)."""
 
     first: tuple[int, int]
-    last: tuple[int, int]
+    size: tuple[int, int]
     stride: tuple[int, int]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return (self.last[0] - self.first[0] + 1, self.last[1] - self.first[1] + 1)
 
 
 def receptive_field(model: keras.Model, layer_name: str) -> Field:
@@ -153,12 +149,13 @@ def receptive_field(model: keras.Model, layer_name: str) -> Field:
 
 def _receptive_fields(model: keras.Model) -> dict[int, Field]:
     """Follow the graph from the input; maps the identity of each layer's output tensor to its field, if it has one."""
-    fields = {id(tensor): np.array([[0, 0], [0, 0], [1, 1]]) for tensor in model.inputs}  # rows: first, last, stride
+    fields = {id(tensor): np.array([[0, 0], [1, 1], [1, 1]]) for tensor in model.inputs}  # rows: first, size, stride
     for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
         for node in nodes:
             if node.input_tensors and all(id(tensor) in fields for tensor in node.input_tensors):
-                merged = np.stack([fields[id(tensor)] for tensor in node.input_tensors])
-                before = np.stack([merged[:, 0].min(axis=0), merged[:, 1].max(axis=0), merged[:, 2].max(axis=0)])
+                firsts, sizes, strides = np.stack([fields[id(tensor)] for tensor in node.input_tensors], axis=1)
+                first = firsts.min(axis=0)
+                before = np.stack([first, (firsts + sizes).max(axis=0) - first, strides.max(axis=0)])
                 for output in node.outputs:
                     after = _through(node.operation, before, node.input_tensors, output)
                     fields |= {} if after is None else {id(output): after}
@@ -169,11 +166,10 @@ def _through(layer: keras.Layer, field: np.ndarray, inputs: list, output: keras.
     """The field after a layer, from the field before it. None: the whole picture, or not a map any more."""
     if len(output.shape) != 4:
         return None
-    first, last, stride = field
+    first, size, stride = field
     if isinstance(layer, keras.layers.ZeroPadding2D | keras.layers.Cropping2D):
         cropped = layer.cropping if isinstance(layer, keras.layers.Cropping2D) else np.negative(layer.padding)
-        shift = np.array(cropped)[:, 0] * stride
-        return np.stack([first + shift, last + shift, stride])
+        return np.stack([first + np.array(cropped)[:, 0] * stride, size, stride])
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if window is None:
         return field if all(tensor.shape[1:3] == output.shape[1:3] for tensor in inputs) else None
@@ -182,4 +178,4 @@ def _through(layer: keras.Layer, field: np.ndarray, inputs: list, output: keras.
     if layer.padding == "same":  # TensorFlow puts the smaller half in front
         sides = np.array([side or any_side for side, any_side in zip(inputs[0].shape[1:3], step, strict=True)])
         before = np.maximum((-(-sides // step) - 1) * step + reach - sides, 0) // 2
-    return np.stack([first - before * stride, last + (reach - 1 - before) * stride, stride * step])
+    return np.stack([first - before * stride, size + (reach - 1) * stride, stride * step])

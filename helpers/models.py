@@ -134,8 +134,7 @@ def _plain(name: str) -> str:
 
 def _constructors() -> dict[str, Callable[..., keras.Model]]:
     """Every network that this Keras offers, by its name in small letters."""
-    offered = vars(keras.applications).items()
-    return {_plain(name): constructor for name, constructor in offered if name[0].isupper()}
+    return {_plain(name): constructor for name, constructor in vars(keras.applications).items() if name[0].isupper()}
 
 
 def _unreadable(what: str, model_name: str, error: Exception) -> WeightsUnavailable:

@@ -166,9 +166,7 @@ def class_number(model: keras.Model, target: Any) -> int:
     return int(target)
 
 
-def responses_of(
-    model: keras.Model, objective: Objective, *, before_activation: bool, all_maps: bool = False
-) -> Callable[[Any, Any], tuple[Any, Any]]:
+def responses_of(model: keras.Model, objective: Objective, before_activation: bool, all_maps: bool = False) -> Callable:
     """A function (RGB pictures, indices (terms, batch)) -> responses (batch,) and all maps of the first layer.
 
     Only the network up to the layer is computed, and of a lone convolution's channel or neuron only the chosen kernels,
@@ -184,12 +182,12 @@ def responses_of(
     def respond(images: Any, indices: Any) -> tuple[Any, Any]:
         outputs = network(preprocess(model, images), training=False)
         if alone:
-            maps, parts = None, [_chosen_maps(layer, outputs, indices[0], before_activation)]
-        else:
-            outputs = [tf.cast(output, tf.float32) for output in keras.tree.flatten(outputs)]
-            chosen = zip(terms, outputs, tf.unstack(indices, len(terms)), strict=True)
-            maps, parts = outputs[0], [_gathered(term, output, index) for term, output, index in chosen]
-        return tf.add_n([term.weight * _reduced(term, part) for term, part in zip(terms, parts, strict=True)]), maps
+            return first.weight * _reduced(first, _chosen_maps(layer, outputs, indices[0], before_activation)), None
+        outputs, response = [tf.cast(output, tf.float32) for output in keras.tree.flatten(outputs)], 0.0
+        for term, output, index in zip(terms, outputs, tf.unstack(indices, len(terms)), strict=True):
+            part = output if term.kind == "layer" else tf.gather(output, index, axis=-1, batch_dims=1)
+            response += term.weight * _reduced(term, part)
+        return response, outputs[0]
 
     return respond
 
@@ -212,13 +210,8 @@ def _chosen_maps(layer: keras.Layer, tensor: Any, filters: Any, before_activatio
     return tensor if before_activation else layer.activation(tensor)
 
 
-def _gathered(term: Term, output: Any, index: Any) -> Any:
-    """What a term needs of its layer's output: the maps or logits of the chosen channel, or everything."""
-    return output if term.kind == "layer" else tf.gather(output, index, axis=-1, batch_dims=1)
-
-
 def _reduced(term: Term, maps: Any) -> Any:
-    """One number for each picture, float32 (batch,)."""
+    """One number for each picture, float32 (batch,), from the term's own maps or logits."""
     if term.kind == "class":
         return maps
     if term.kind == "layer":

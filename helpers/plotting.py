@@ -83,24 +83,15 @@ def signed(weights: np.ndarray) -> np.ndarray:
     return weights / (np.abs(weights).max() or 1)
 
 
-def grid(count: int, columns: int, aspect: float, extra: float = 0.25) -> tuple[Figure, list]:
-    """A figure with room for `count` pictures of that height / width and a title above each."""
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    side = min(WIDTH / columns, 3.0)
-    figure = Figure(figsize=(columns * side, rows * (side * aspect + extra)), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis in axes:
+def titled_grid(tiles: Sequence[tuple], columns: int, extra: float = 0.25, fontsize: int = 8, **imshow: Any) -> Figure:
+    """Of each pair (title, picture) the picture under its title; with room for the tallest, and `extra` inches."""
+    columns = min(columns, len(tiles))
+    rows, side = -(-len(tiles) // columns), min(WIDTH / columns, 3.0)
+    height = side * max(image.shape[0] / image.shape[1] for _, image in tiles) + extra
+    figure = Figure(figsize=(columns * side, rows * height), layout="constrained")
+    for axis in figure.subplots(rows, columns, squeeze=False).flat:
         axis.set_axis_off()
-    return figure, list(axes)
-
-
-def titled_grid(
-    pictures: Sequence[tuple[str, np.ndarray]], columns: int, extra: float = 0.25, fontsize: int = 8, **imshow: Any
-) -> Figure:
-    """A :func:`grid` with room for the tallest picture, and in it each picture under its title."""
-    figure, axes = grid(len(pictures), columns, max(image.shape[0] / image.shape[1] for _, image in pictures), extra)
-    for axis, (title, image) in zip(axes, pictures, strict=False):
+    for axis, (title, image) in zip(figure.axes, tiles, strict=False):
         axis.imshow(image, **({"cmap": MAP_COLOURS} | imshow))
         axis.set_title(title, fontsize=fontsize)
     return figure
@@ -139,10 +130,8 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
     """
     count = min(maps.shape[-1], limit)
     drawn = block_means(maps[..., :count], -(-maps.shape[1] * columns // 1800))  # a screen shows no finer detail
-    stretched = normalize(drawn) if each else drawn
-    columns = min(columns, count)
     gap = max(1, drawn.shape[1] // 32)
-    sheet = tile(np.moveaxis(stretched, -1, 0), columns, gap, np.nan)
+    sheet = tile(np.moveaxis(normalize(drawn) if each else drawn, -1, 0), columns, gap, np.nan)
     figure = Figure(figsize=(WIDTH, WIDTH * sheet.shape[0] / sheet.shape[1] + 0.4), layout="constrained")
     axis = figure.subplots()
     artist = axis.imshow(sheet, cmap=MAP_COLOURS, interpolation="antialiased" if drawn.shape[1] > 64 else "nearest")
@@ -151,8 +140,7 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
     rows = np.arange(-(-count // columns))
     axis.set_yticks((rows + 0.5) * (drawn.shape[0] + gap), rows * columns, fontsize=8)
     axis.set_ylabel("first channel in the row", fontsize=8)
-    axis.set_xticks([])
-    axis.spines[:].set_visible(False)
+    axis.set(xticks=[], frame_on=False)
     if not each:
         figure.colorbar(artist, ax=axis, shrink=0.8, label="response")
     return figure
@@ -200,13 +188,8 @@ def plot_kernels(
         return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)
     channels = range(min(kernels.shape[2], 16)) if channels is None else channels
     rows = [np.moveaxis(signed(kernels[:, :, list(channels), number]), -1, 0) for number in filters]
-    return _signed_rows(rows, [str(channel) for channel in channels], titles)
-
-
-def _signed_rows(rows: Sequence[np.ndarray], columns: Sequence[str], titles: Sequence[str]) -> Figure:
-    """Each row ``(slices, h, w)`` in [-1, 1] below one another, with a dot on every negative weight."""
-    height, width = rows[0].shape[1:]
-    sheet = tile(np.concatenate(rows), len(columns), 1, np.nan)
+    height, width = kernels.shape[:2]
+    sheet = tile(np.concatenate(rows), len(channels), 1, np.nan)
     figure = Figure(figsize=(WIDTH, WIDTH * 0.85 * sheet.shape[0] / sheet.shape[1] + 0.6), layout="constrained")
     axis = figure.subplots()
     artist = axis.imshow(sheet, cmap=SIGNED_COLOURS, vmin=-1, vmax=1, interpolation="nearest")
@@ -214,7 +197,7 @@ def _signed_rows(rows: Sequence[np.ndarray], columns: Sequence[str], titles: Seq
     shades = np.where(sheet[down, right] < -0.6, "white", "black")
     axis.scatter(right, down, s=(130 / sheet.shape[1]) ** 2, c=shades, linewidths=0)
     axis.set_facecolor("0.8")  # between the slices, whose zeros are white
-    axis.set_xticks(np.arange(len(columns)) * (width + 1) + (width - 1) / 2, columns, fontsize=8)
+    axis.set_xticks(np.arange(len(channels)) * (width + 1) + (width - 1) / 2, channels, fontsize=8)
     axis.set_yticks(np.arange(len(rows)) * (height + 1) + (height - 1) / 2, titles, fontsize=8)
     axis.set_xlabel("input channel", fontsize=8)
     axis.tick_params(length=0)
@@ -229,8 +212,7 @@ def plot_predictions(image: np.ndarray, predictions: pd.DataFrame) -> Figure:
     picture, bars = figure.subplots(1, 2, width_ratios=[1, 1.2])
     picture.imshow(image)
     picture.set_axis_off()
-    artists = bars.barh(predictions["class"], predictions["probability"], color="0.6")
-    bars.bar_label(artists, [f" {value:.0%}" for value in predictions["probability"]], fontsize=9)
+    bars.bar_label(bars.barh("class", "probability", data=predictions, color="0.6"), fmt=" {:.0%}", fontsize=9)
     bars.invert_yaxis()
     bars.set(xlim=(0, 1.1), xticks=[0, 0.5, 1], xticklabels=["0", "50%", "100%"], xlabel="probability")
     bars.spines[["top", "right"]].set_visible(False)

@@ -78,19 +78,14 @@ def quality_cards(
     variants = [saved, *([change(picture) for picture in saved] for change in HELD_OUT.values())]
     own, *others = (mean_responses(model, layer_name, [np.asarray(p, np.float32) / 255 for p in v]) for v in variants)
     scores, limits = z_scores(own, yardstick), np.maximum(yardstick.p999.astype(float), 1e-12)
-    return [
-        Quality(
-            response=float(own[place, f_index]),
-            ratio=float(own[place, f_index] / limits[f_index]),
-            held_out=float(min(other[place, f_index] for other in others) / limits[f_index]),
-            rank=1 + int((scores[place] > scores[place, f_index]).sum()),
-            filters=own.shape[1],
-            high_frequency=high_frequency_share(image),
-            natural_high_frequency=yardstick.high_frequency,
-            source=yardstick.source,
-        )
-        for place, (f_index, image) in enumerate(zip(filters, images, strict=True))
-    ]
+    common = {"filters": own.shape[1], "source": yardstick.source, "natural_high_frequency": yardstick.high_frequency}
+    cards = []
+    for place, (f_index, image) in enumerate(zip(filters, images, strict=True)):
+        ratio, *changed = (float(responses[place, f_index] / limits[f_index]) for responses in (own, *others))
+        rank, fine = 1 + int((scores[place] > scores[place, f_index]).sum()), high_frequency_share(image)
+        card = {"response": float(own[place, f_index]), "ratio": ratio, "held_out": min(changed), "rank": rank}
+        cards.append(Quality(**card, high_frequency=fine, **common))
+    return cards
 
 
 def mean_responses(model: keras.Model, layer_name: str, images: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,8 +9,7 @@ import pytest
 
 import helpers
 from helpers import channel, keras, maximize, recipes, tf, visualize_filter, visualize_filters
-from helpers.climb import Climb
-from helpers.recipes import COLOUR_CORRELATION, RECIPES, Recipe
+from helpers.recipes import COLOUR_CORRELATION, RECIPES, Climb, Recipe
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +231,7 @@ def test_an_interrupt_returns_the_pictures_so_far(
 def test_an_interrupt_before_any_picture_is_one_and_a_later_one_keeps_those_done(
     small: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from helpers.climb import CompiledStep
+    from helpers.recipes import CompiledStep
 
     start, starts = CompiledStep.start, []
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 import helpers
 from helpers import channel, class_logit, deep_dream, keras, neuron, tf, whole_layer
-from helpers.dream import octave_shapes, resized, tiled_gradient
 from helpers.models import Network
+from helpers.painting import octave_shapes, resized, tiled_gradient
 from tests.test_objectives import linear
 
 STILL = {"octaves": 1, "iters": 1, "jitter": 0}
@@ -110,10 +110,10 @@ def test_octaves_grow_to_the_full_size() -> None:
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """The pictures of which a gradient is computed."""
-    from helpers import dream
+    from helpers import painting
 
-    seen, slope = [], dream.tiled_gradient
-    monkeypatch.setattr(dream, "tiled_gradient", lambda *given: seen.append(given[1]) or slope(*given))
+    seen, slope = [], painting.tiled_gradient
+    monkeypatch.setattr(painting, "tiled_gradient", lambda *given: seen.append(given[1]) or slope(*given))
     return seen
 
 
@@ -182,9 +182,9 @@ def test_tiles_leave_no_seam() -> None:
 
 
 def test_memory_is_that_of_a_tile(edges: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    from helpers import dream
+    from helpers import painting
 
-    traced, sizes, respond, tiled = [], set(), dream.responses_of, dream.tiled_gradient
+    traced, sizes, respond, tiled = [], set(), painting.responses_of, painting.tiled_gradient
 
     def spied(*arguments: Any, **options: Any) -> Callable:
         inner = respond(*arguments, **options)
@@ -193,8 +193,8 @@ def test_memory_is_that_of_a_tile(edges: keras.Model, monkeypatch: pytest.Monkey
     def measured(gradient: Callable, *arguments: Any) -> np.ndarray:
         return tiled(lambda images: sizes.add(tuple(images.shape[1:3])) or gradient(images), *arguments)
 
-    monkeypatch.setattr(dream, "responses_of", spied)
-    monkeypatch.setattr(dream, "tiled_gradient", measured)
+    monkeypatch.setattr(painting, "responses_of", spied)
+    monkeypatch.setattr(painting, "tiled_gradient", measured)
     edges.__dict__.pop("_dreams", None)
     made = deep_dream(edges, photo(100, 260), "conv", octaves=2, iters=2, tile=70)
     assert made.shape == (100, 260, 3)
@@ -242,9 +242,14 @@ def test_a_network_of_one_size_sees_the_picture_resized() -> None:
 def test_an_interrupt_keeps_the_picture_so_far_in_full_size(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, calls: int, size: str
 ) -> None:
-    from helpers import dream
+    from helpers import painting
 
-    network, image, slope, done = convolution(np.ones((1, 1, 3, 1))), photo(64, 96, 0.4, 0.6), dream.tiled_gradient, []
+    network, image, slope, done = (
+        convolution(np.ones((1, 1, 3, 1))),
+        photo(64, 96, 0.4, 0.6),
+        painting.tiled_gradient,
+        [],
+    )
 
     def interrupted(*arguments: Any) -> np.ndarray:
         done.append(1)
@@ -252,7 +257,7 @@ def test_an_interrupt_keeps_the_picture_so_far_in_full_size(
             raise KeyboardInterrupt
         return slope(*arguments)
 
-    monkeypatch.setattr(dream, "tiled_gradient", interrupted)
+    monkeypatch.setattr(painting, "tiled_gradient", interrupted)
     made = deep_dream(network, image, channel("conv", 0), octaves=2, scale=1.6, iters=4, rate=0.01)
     np.testing.assert_allclose(made, image + 0.01 * (calls - 1), atol=1e-5)
     assert capsys.readouterr().out == f"Stopped at {size} pixels: the picture so far.\n" and len(done) == calls
@@ -301,9 +306,9 @@ def test_arrays_become_an_animation() -> None:
 def test_a_bad_argument_is_named_before_any_step(
     monkeypatch: pytest.MonkeyPatch, edges: keras.Model, layers: Any, options: dict, error: type, words: str
 ) -> None:
-    from helpers import dream
+    from helpers import painting
 
-    monkeypatch.setattr(dream, "tiled_gradient", lambda *_: pytest.fail("it began to dream"))
+    monkeypatch.setattr(painting, "tiled_gradient", lambda *_: pytest.fail("it began to dream"))
     with pytest.raises(error, match=words):
         deep_dream(edges, photo(), layers, **{"octaves": 2} | options)
 

@@ -91,7 +91,7 @@ def test_receptive_field_is_what_perturbed_pixels_show(name: str) -> None:
     field = receptive_field(model, name)
     row, column = (side // 2 for side in model.get_layer(name).output.shape[1:3])
     top, left = (field.first[axis] + place * field.stride[axis] for axis, place in enumerate((row, column)))
-    bottom, right = (field.last[axis] + place * field.stride[axis] for axis, place in enumerate((row, column)))
+    bottom, right = (edge + side - 1 for edge, side in zip((top, left), field.size, strict=True))
     height, width = model.input_shape[1:3]
     inside = (max(top, 0), min(bottom, height - 1), max(left, 0), min(right, width - 1))
     assert seen_pixels(model, name, row, column) == inside

@@ -9,9 +9,9 @@ import pytest
 
 import helpers
 from helpers import channel, class_logit, keras, maximize, neuron, visualize_filter, whole_layer
-from helpers.climb import Climb
 from helpers.models import Network
 from helpers.objectives import Objective, check, in_bfloat16, responses_of
+from helpers.recipes import Climb
 
 LABELS = ["cat", "dog", "teapot"]
 GROWING = helpers.Recipe(fourier=False, rounds=2)

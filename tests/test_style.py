@@ -10,7 +10,7 @@ import pytest
 
 import helpers
 from helpers import gram_matrix, invert_features, keras, style_transfer, tf
-from helpers.style import LUMA, descend, feature_loss, stages
+from helpers.painting import LUMA, descend, feature_loss, stages
 from tests.test_objectives import by_hand, linear, pictures
 
 
@@ -108,11 +108,11 @@ def test_a_layer_that_is_silent_on_the_target_does_not_count() -> None:
 
 
 def test_the_defaults_are_the_layers_of_the_paper(model: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    from helpers import style
+    from helpers import painting
 
     asked: list[list] = []
-    monkeypatch.setattr(style, "feature_loss", lambda *given: asked.append(list(given[3:5])))
-    monkeypatch.setattr(style, "descend", lambda _, start, *__: (start, 1))
+    monkeypatch.setattr(painting, "feature_loss", lambda *given: asked.append(list(given[3:5])))
+    monkeypatch.setattr(painting, "descend", lambda _, start, *__: (start, 1))
     photo = np.zeros((32, 32, 3), np.float32)
     style_transfer(model, photo, photo, style_weight=10)
     first = [f"block{number}_conv1" for number in range(1, 6)]
@@ -197,11 +197,11 @@ def test_colours_are_kept(model: keras.Model) -> None:
 def test_with_colours_kept_two_grey_pictures_of_like_contrast_are_compared(
     model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from helpers import style
+    from helpers import painting
 
     given: list[tuple] = []
-    monkeypatch.setattr(style, "feature_loss", lambda *arguments: given.append(arguments[1:3]))
-    monkeypatch.setattr(style, "descend", lambda _, start, *__: (start, 1))
+    monkeypatch.setattr(painting, "feature_loss", lambda *arguments: given.append(arguments[1:3]))
+    monkeypatch.setattr(painting, "descend", lambda _, start, *__: (start, 1))
     photo, dark = 0.3 + 0.3 * helpers.sample_image("cat", 40), 0.2 * helpers.sample_image("flower", 40)
     style_transfer(model, photo, dark, keep_colours=True, octaves=1)
     grey, painted = given[0]
@@ -278,9 +278,9 @@ def test_an_interrupt_keeps_the_picture_so_far(
 def test_a_bad_argument_is_named_before_any_step(
     model: keras.Model, photos: tuple, monkeypatch: pytest.MonkeyPatch, options: dict, error: type, words: str
 ) -> None:
-    from helpers import style
+    from helpers import painting
 
-    monkeypatch.setattr(style, "feature_loss", lambda *_: pytest.fail("it began to paint"))
+    monkeypatch.setattr(painting, "feature_loss", lambda *_: pytest.fail("it began to paint"))
     with pytest.raises(error, match=words):
         style_transfer(model, **{"content": photos[0], "style": photos[1]} | options)
 

@@ -293,7 +293,7 @@ import time
 
 from scipy.optimize import Bounds, minimize
 
-from helpers.style import descend, feature_loss
+from helpers.painting import descend, feature_loss
 
 photo, window = helpers.load_image(PHOTO, 96), mosaic(96)
 layers = {f"block{block}_conv1": 2.0 for block in range(1, 6)}

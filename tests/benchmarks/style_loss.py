@@ -18,7 +18,7 @@ from scipy.optimize import Bounds, minimize
 
 import helpers
 from helpers import keras, tf
-from helpers.style import descend, feature_loss, stages
+from helpers.painting import descend, feature_loss, stages
 
 PAIRS = (("cat", "flower"), ("temple", "coffee"), ("astronaut", "rocket"))
 SHARES = (0.25, 0.5, 1.0)
