@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 import helpers
-from helpers import controls, explorers, keras
-from helpers.controls import FRAME, PALETTE, Explorer, NetworkExplorer
+from helpers import FilterImage, controls, explorers, keras
+from helpers.controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer
 from helpers.gallery import stored_layer
 from helpers.plotting import normalize
 
@@ -109,6 +109,11 @@ def test_a_click_on_a_tile_chooses_it(model: keras.Model, photo: np.ndarray, num
     assert explorer.channel.value == number, "the large map is no tile"
 
 
+def test_gaps_are_white_and_the_frame_is_no_colour_of_a_map() -> None:
+    assert PALETTE[PAPER].tolist() == [255, 255, 255]
+    assert np.abs(PALETTE[:PAPER].astype(int) - PALETTE[FRAME]).sum(axis=1).min() > 150
+
+
 def test_buttons_go_to_the_neighbours_and_stop_at_the_ends(model: keras.Model, photo: np.ndarray) -> None:
     explorer = helpers.kernel_explorer(model, photo)
     before, after = explorer.controls.children[-1].children
@@ -133,6 +138,23 @@ def test_kernel_explorer_draws_colours_then_slices(model: keras.Model, photo: np
     assert f"read channels {weights.argmax()}, " in explorer.caption.value
 
 
+def test_slices_have_a_dot_on_each_negative_weight() -> None:
+    kernels = np.zeros((3, 3, 5, 1), np.float32)
+    kernels[..., 4, 0] = [[1, 0, -1], [0.5, 0, -0.5], [0, 0, 0]]
+    layer = keras.layers.Conv2D(1, 3, name="conv")
+    inputs = keras.Input((8, 8, 5))
+    network = keras.Model(inputs, layer(inputs))
+    layer.set_weights([kernels, np.zeros(1, np.float32)])
+    picture, seen = explorers._kernel(network, None, "conv", 0)
+    assert "channels 4, " in seen
+    blue, white, black = picture[0, 26], np.ones(3), np.zeros(3)
+    assert blue[2] > blue[0] and picture[0, 0][0] > picture[0, 0][2], "blue is negative, red positive"
+    for (row, column), dot in {(0, 2): white, (1, 2): black}.items():
+        np.testing.assert_array_equal(picture[9 * row + 4, 9 * column + 4], dot)
+    for row, column in ((0, 0), (1, 0), (0, 1), (2, 2)):
+        np.testing.assert_array_equal(picture[9 * row + 4, 9 * column + 4], picture[9 * row, 9 * column])
+
+
 def test_kernel_explorer_leaves_out_depthwise_layers() -> None:
     inputs = keras.Input((16, 16, 3))
     hidden = keras.layers.DepthwiseConv2D(3, name="depthwise")(inputs)
@@ -148,6 +170,21 @@ def test_filter_explorer_shows_the_gallery_at_once(model: keras.Model, monkeypat
     drawn = Image.fromarray(shown(explorer)[:, : explorers.HEIGHT]).resize((96, 96), Image.Resampling.BOX)
     assert np.abs(np.asarray(drawn) / 255 - pictures[12]).mean() < 0.03
     assert f"{cards[12]['ratio']:.2g} times as much" in explorer.caption.value
+
+
+def test_filter_explorer_draws_other_steps_than_the_gallerys(
+    model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, explorer = [], helpers.filter_explorer(model)
+
+    def visualize(network: keras.Model, layer: str, number: int, steps: int, size: int, **_: object) -> FilterImage:
+        drawn.append((layer, number, steps, size))
+        return helpers.visualize_filter(network, layer, number, 1, size)
+
+    monkeypatch.setattr(explorers, "visualize_filter", visualize)
+    explorer.extras["steps"].value = 3
+    wait(explorer)
+    assert drawn == [("block3_conv3", 0, 3, 96)] and "after 3 steps" in explorer.caption.value
 
 
 def test_filter_explorer_draws_what_the_sliders_say(model: keras.Model) -> None:
@@ -179,6 +216,14 @@ def test_saliency_explorer_lays_the_map_over_the_photo(model: keras.Model) -> No
         wait(explorer)
         where = "block4_conv3" if method in explorers.OF_A_LAYER else "every layer"
         assert f"{method} through {where} for {answers[3]}" in explorer.caption.value
+
+
+def test_saliency_explorer_asks_the_network_at_its_own_size(model: keras.Model) -> None:
+    small = helpers.load_image(helpers.sample_image("coffee"), (64, 96))
+    answer = helpers.predict(model, helpers.load_image(small, 64), top=1)["class"][0]
+    explorer = helpers.saliency_explorer(model, "coffee")
+    assert answer == "espresso" and "for espresso<" in explorer.caption.value
+    assert explorer.remember(explorers._answers)[0].shape == (64, 96, 3)
 
 
 def test_saliency_explorer_of_a_network_without_a_head_asks_for_channels(photo: np.ndarray) -> None:

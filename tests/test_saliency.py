@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -341,3 +344,30 @@ def test_networks_without_classes_or_maps_say_so() -> None:
     with pytest.raises(helpers.LayerNotFound, match="dense has no layer None"):
         saliency_map(dense, picture())
     assert saliency_map(dense, picture(), "gradient", "1").shape == (4, 4)
+
+
+def test_other_threads_use_keras_while_a_graph_is_made() -> None:
+    """Making a graph changes Keras for a moment; what another thread does with it must not be touched."""
+    armed, begun, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    class Waits(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            if armed.is_set():
+                begun.set()
+                go_on.wait(30)
+            return inputs
+
+    inputs = keras.Input((8, 8, 3))
+    maps = keras.layers.Conv2D(2, 3, activation="relu", name="conv")(Waits()(inputs))
+    model, found = keras.Model(inputs, maps), []
+    armed.set()
+    photo = np.random.default_rng(0).uniform(size=(8, 8, 3)).astype(np.float32)
+    worker = threading.Thread(target=lambda: found.append(saliency_map(model, photo, "gradient", 1)))
+    worker.start()
+    assert begun.wait(30)
+    other = helpers.load_model("mini_vgg16")  # its layers are called with shapes that are not known yet
+    go_on.set()
+    worker.join(30)
+    armed.clear()
+    np.testing.assert_array_equal(found[0], saliency_map(model, photo, "gradient", 1))
+    assert other.name == "mini_vgg16"

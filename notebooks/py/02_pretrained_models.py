@@ -121,7 +121,8 @@ helpers.show(figure, caption)
 # %%
 photo, unit = helpers.load_image(PHOTO, 224), 28
 field = receptive_field(model, "block3_conv3")
-first, last = field.first[0] + unit * field.stride[0], field.last[0] + unit * field.stride[0]
+first = field.first[0] + unit * field.stride[0]
+last = first + field.size[0] - 1
 print(f"unit ({unit}, {unit}) sees rows and columns {first} to {last} of {len(photo)}")
 
 # %% [markdown]
@@ -391,7 +392,7 @@ strides = {name: receptive_field(model, name).stride[0] for name in helpers.conv
 def draw(layer, unit):
     field, stride = receptive_field(model, layer), strides[layer]
     place = np.array([112 // stride, unit]) * stride  # rows, columns
-    (top, left), (bottom, right) = np.maximum(field.first + place, 0), field.last + place + 1
+    (top, left), (bottom, right) = np.maximum(field.first + place, 0), field.first + place + field.size
     lit = photo * 0.3
     lit[top:bottom, left:right] = photo[top:bottom, left:right]
     share = lit[top:bottom, left:right].size / photo.size
