@@ -140,7 +140,7 @@ def swirls(size):
 
 
 # %%
-photo, styles = helpers.load_image(PHOTO, 144), {"mosaic": mosaic(144), "swirls": swirls(144)}
+photo, styles = helpers.load_image(PHOTO, 128), {"mosaic": mosaic(128), "swirls": swirls(128)}
 shown, options = {"photo": photo} | styles, {"iters": 20, "octaves": 2}
 for name, style in styles.items():
     shown[f"in {name}"] = helpers.style_transfer(model, photo, style, **options)
@@ -164,7 +164,7 @@ fine, coarse = {"block1_conv1": 4, "block2_conv1": 1}, {"block3_conv1": 1, "bloc
 options = {"rough": {"total_variation": 0}, "smooth": {"total_variation": 100}}
 options |= {"fine style": {"style_layers": fine}, "coarse style": {"style_layers": coarse}}
 made = {
-    name: helpers.style_transfer(model, photo, window, iters=20, octaves=2, **each) for name, each in options.items()
+    name: helpers.style_transfer(model, photo, window, iters=24, octaves=1, **each) for name, each in options.items()
 }
 
 # %%
@@ -191,7 +191,7 @@ sheet = {
         content_layers=content,
         style_layers=style,
         style_weight=1,
-        iters=16,
+        iters=12,
         octaves=1,
         noise=True,
     )
@@ -265,7 +265,7 @@ for layer in blocks[:2]:
 # %%
 photo = helpers.load_image(PHOTO, 96)
 layers = [f"block{block}_conv1" for block in range(1, 6)]
-inverted = {layer: helpers.invert_features(model, photo, layer, iters=60, seed=SEED) for layer in layers}
+inverted = {layer: helpers.invert_features(model, photo, layer, iters=44, seed=SEED) for layer in layers}
 
 # %%
 caption = (
@@ -349,7 +349,7 @@ photo, window = helpers.load_image(PHOTO, 96), mosaic(96)
 
 # %%
 def draw(layer, strength):
-    made = helpers.style_transfer(model, photo, window, content_layers=layer, style_weight=2**strength, iters=20)
+    made = helpers.style_transfer(model, photo, window, content_layers=layer, style_weight=2**strength, iters=12)
     caption = f"<b>Content from {layer}</b>, style with weight {2**strength}: content, style and the painting."
     return helpers.plotting.tile([photo, window, made], 3).repeat(3, axis=0).repeat(3, axis=1), caption
 
