@@ -28,6 +28,7 @@ from .plotting import MAP_COLOURS
 PAPER, FRAME = 254, 255  # in a picture of levels: white, and magenta, which does not occur in viridis
 PALETTE = np.uint8(np.round(matplotlib.colormaps[MAP_COLOURS](np.linspace(0, 1, 256))[:, :3] * 255))
 PALETTE[[PAPER, FRAME]] = (255, 255, 255), (255, 0, 255)
+REMEMBERED = 128  # results, of a network and a photo: its layers, and the last kernels looked at
 NETWORKS = (BUNDLED, "vgg16", "resnet50", "inception_v3", "mobilenet_v2")
 
 
@@ -174,7 +175,8 @@ class NetworkExplorer(Explorer):
         Whatever :func:`helpers.load_image` takes; None: the bundled cat.
     draw
         ``(explorer, layer name, channel, **extras) -> (picture, caption)``. It may ``put`` earlier pictures, and
-        ``remember(function, *arguments)`` calls a function of model, image and arguments once for each.
+        ``remember(function, *arguments)`` gives ``function(model, image, *arguments)``, and does not compute the latest
+        ones again.
     layers
         ``model -> {layer name: number of channels}``.
     depth
@@ -200,8 +202,8 @@ class NetworkExplorer(Explorer):
         self.controls.children = [self.network, self.photo, self.upload, self.thumbnail, *self.controls.children]
 
     def _use(self, model: keras.Model, image: np.ndarray) -> None:
-        self.model, self.image, self.channels = model, image, self._layers(model)
-        self.remember = functools.cache(lambda function, *arguments: function(model, image, *arguments))
+        self.model, self.image, self.channels, self.sheet = model, image, self._layers(model), Explorer.sheet
+        self.remember = functools.lru_cache(REMEMBERED)(lambda function, *others: function(model, image, *others))
         self.thumbnail.value = to_png(image)
 
     def _exchange(self, change: dict) -> None:

@@ -32,7 +32,7 @@ def _beside(*pictures: np.ndarray, smooth: bool = False) -> np.ndarray:
     """Pictures at one height side by side, uint8; not smoothed, so that a map's units can be counted."""
     parts, kind = [], Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
     for picture in map(to_bytes, pictures):
-        size = (round(picture.shape[1] * HEIGHT / len(picture)), HEIGHT)
+        size = (max(1, round(picture.shape[1] * HEIGHT / len(picture))), HEIGHT)
         gap = np.full((HEIGHT, 8, *picture.shape[2:]), PAPER, np.uint8)
         parts += [gap, np.asarray(Image.fromarray(picture).resize(size, kind))]
     return np.concatenate(parts[1:], axis=1)
@@ -64,7 +64,7 @@ def _levels(model: keras.Model, photo: np.ndarray, layer: str) -> tuple[np.ndarr
     return levels, _tiles(levels), (maps > 0).mean(axis=(0, 1)), maps.max(axis=(0, 1))
 
 
-def _with_kernels(model: keras.Model) -> dict[str, int]:
+def _with_kernels(model: keras.Model, _: Any = None) -> dict[str, int]:
     """The convolutions with a kernel for each channel, and how many; depthwise and separable ones have none."""
     return {name: count for name, count in channels_of(model).items() if get_kernels(model, name).shape[3] == count}
 
@@ -89,10 +89,10 @@ def _kernel(model: keras.Model, _: Any, layer: str, number: int) -> tuple[np.nda
     return tile(coloured, 3, 6, 0.6), seen
 
 
-def _stored(model: keras.Model, _: Any, layer: str) -> tuple[list[dict], np.ndarray | None, np.ndarray]:
-    """The quality cards, pictures and tiles of a layer from the gallery, where it shows these weights."""
+def _stored(model: keras.Model, _: Any, layer: str) -> tuple[list[dict], np.ndarray | None, np.ndarray | None]:
+    """The quality cards, pictures and tiles of a layer from the gallery; no cards if it does not show these weights."""
     cards, pictures = stored_layer(model, layer) or ([], None)
-    return cards, pictures, _tiles(to_bytes(pictures if cards else np.ones((1, 1, 1, 3))))
+    return cards, pictures, _tiles(to_bytes(pictures)) if cards else None
 
 
 def _answers(model: keras.Model, photo: np.ndarray) -> tuple[np.ndarray, list[tuple[int, str]]]:
@@ -176,7 +176,7 @@ def filter_explorer(model: keras.Model, size: int = 96, image: Any = None) -> Ex
         def page(image: np.ndarray, *others: np.ndarray) -> np.ndarray:
             small = [skimage.transform.resize(other, (96, 96)) for other in others]
             main = _beside(image, *([tile(small, 3, 4)] if small else []), smooth=True)
-            return _with_sheet(explorer, main, tiles, number if cards else 0)
+            return _with_sheet(explorer, main, tiles, number) if cards else main
 
         def preview(images: np.ndarray) -> None:
             explorer.put(page(images[0]), f"{name} in {steps} steps of gradient ascent. <i>Drawing ...</i>")
@@ -186,12 +186,10 @@ def filter_explorer(model: keras.Model, size: int = 96, image: Any = None) -> Ex
         else:
             made = visualize_filter(explorer.model, layer, number, steps, size, preview=preview)
             image, card = made.image, vars(made.quality)
-        caption = (
-            f"{name} after {steps} steps of gradient ascent, which excites it {card['ratio']:.2g} times as much as the "
-            f"strongest of 1,000 natural pictures; it is no. {card['rank']} of its layer's filters for it. "
-        )
+        reached = f"It reaches {card['ratio']:.2g} times the 99.9th percentile of {card['source']}"
+        caption = f"{name} after {steps} steps of gradient ascent. {reached}; the filter is no. {card['rank']} for it. "
         explorer.put(page(image), f"{caption}<i>Drawing what it finds in the photo ...</i>")
-        own = [explorer.remember(_kernel, layer, number)[0]] if layer in _with_kernels(explorer.model) else []
+        own = [explorer.remember(_kernel, layer, number)[0]] if layer in explorer.remember(_with_kernels) else []
         patches = strongest_patches(explorer.model, layer, number, {"photo": explorer.image}, 6 - len(own))
         seen = f"Beside it {'its kernel and ' * len(own)}what excites it most in the photo."
         return page(image, *own, *(patch.image for patch in patches)), caption + seen
@@ -216,7 +214,7 @@ def saliency_explorer(model: keras.Model, image: Any = None) -> Explorer:
 
     def draw(explorer: NetworkExplorer, layer: str, answer: int, method: str) -> tuple[np.ndarray, str]:
         small, answers = explorer.remember(_answers)
-        target, name = answers[answer]
+        target, name = answers[min(answer, len(answers) - 1)]  # there may be fewer
         found = saliency_map(explorer.model, small, method, target, layer_name=layer)
         found = skimage.transform.resize(found, explorer.image.shape[:2], order=1)
         where = layer if method in OF_A_LAYER else "every layer"

@@ -169,7 +169,9 @@ def test_filter_explorer_shows_the_gallery_at_once(model: keras.Model, monkeypat
     cards, pictures = stored_layer(model, "block4_conv3")
     drawn = Image.fromarray(shown(explorer)[:, : explorers.HEIGHT]).resize((96, 96), Image.Resampling.BOX)
     assert np.abs(np.asarray(drawn) / 255 - pictures[12]).mean() < 0.03
-    assert f"{cards[12]['ratio']:.2g} times as much" in explorer.caption.value
+    assert (
+        f"{cards[12]['ratio']:.2g} times the 99.9th percentile of 1,000 validation pictures" in explorer.caption.value
+    )
 
 
 def test_filter_explorer_draws_other_steps_than_the_gallerys(
@@ -351,6 +353,31 @@ def test_what_goes_wrong_is_said_and_the_next_choice_works() -> None:
         Explorer("Test", {"a": 10}, lambda layer, channel: 1 / 0, "a", "channel")
 
 
+def test_a_network_without_a_gallery_has_no_sheet_and_nothing_to_click_on(model: keras.Model) -> None:
+    explorer = helpers.filter_explorer(model, size=32)
+    assert (shown(explorer) == PALETTE[FRAME]).all(axis=-1).any() and explorer.sheet[3] > 1
+    other = keras.models.clone_model(model)
+    explorer._loaded["another"] = other
+    explorer.network.options = (*explorer.network.options, "another")
+    explorer.network.value = "another"
+    assert not (shown(explorer) == PALETTE[FRAME]).all(axis=-1).any(), "an empty frame"
+    box = {"boundingRectWidth": 100, "boundingRectHeight": 100}
+    explorer._click({"relativeX": 99, "relativeY": 50} | box)
+    assert explorer.channel.value == 0
+    assert "6 crops" in explorer.caption.value, "the yardstick is that of this network"
+
+
+def test_saliency_explorer_of_fewer_answers_than_places() -> None:
+    inputs = keras.Input((32, 32, 3))
+    maps = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="conv")(inputs))
+    explorer = helpers.saliency_explorer(keras.Model(inputs, keras.layers.Dense(3)(maps)))
+    explorer.channel.value = 2
+    last = shown(explorer), explorer.caption.value
+    explorer.channel.value = 4
+    np.testing.assert_array_equal(shown(explorer), last[0])
+    assert explorer.caption.value == last[1] and "did not work" not in last[1]
+
+
 def test_a_thousand_moves_leave_nothing_behind(model: keras.Model, photo: np.ndarray) -> None:
     explorer = helpers.feature_map_explorer(model, photo)
     for layer in explorer.channels:
@@ -361,6 +388,15 @@ def test_a_thousand_moves_leave_nothing_behind(model: keras.Model, photo: np.nda
     assert explorer.remember.cache_info().currsize == kept == 13
     explorer.photo.value = "rocket"
     assert explorer.remember.cache_info().currsize == 1
+
+
+def test_the_kernels_looked_at_are_not_kept_for_ever(model: keras.Model, photo: np.ndarray) -> None:
+    explorer = helpers.kernel_explorer(model, photo)
+    for layer in ("block5_conv1", "block5_conv2"):
+        explorer.layer.value = layer
+        for kernel in range(200):
+            explorer.channel.value = kernel
+    assert explorer.remember.cache_info().currsize <= controls.REMEMBERED < 400
 
 
 def test_every_explorer_of_a_network_has_the_same_controls(model: keras.Model) -> None:

@@ -64,14 +64,20 @@ def in_the_browser() -> None:
 
 
 def memory(model: helpers.keras.Model) -> None:
-    explorer = helpers.feature_map_explorer(model)
-    for warm_up in (True, False):
+    """Every layer is seen once, then 1,000 moves go through all channels of four of them."""
+    for make in (helpers.kernel_explorer, helpers.feature_map_explorer, helpers.filter_explorer):
+        explorer = make(model)
+        for layer in explorer.channels:
+            explorer.layer.value = layer
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        for move in range(1000):
-            explorer.channel.value = move % 16
+        for layer in list(explorer.channels)[-4:]:
+            explorer.layer.value = layer
+            for channel in range(250):
+                explorer.channel.value = channel
+                while "Drawing" in explorer.caption.value:
+                    time.sleep(0.002)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        if not warm_up:
-            print(f"1,000 moves: the peak of memory grew by {grown / 1024:.1f} MB")
+        print(f"{make.__name__:22} 1,000 moves: the peak of memory grew by {grown / 1024:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -8,39 +8,36 @@ import shlex
 import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser.lab import READY, ROOT
+from tests.browser.lab import READY, ROOT, free_port
 
 
 def command() -> list[str]:
-    """What `make dashboard` runs; what it sets in the environment is left out."""
+    """What `make dashboard` runs."""
     recipe = subprocess.run(["make", "-n", "dashboard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     line = next(line for line in recipe.splitlines() if "voila" in line)
-    return [word for word in shlex.split(line) if "=" not in word or word.startswith("--")]
+    return ["env", *shlex.split(line)]  # it begins with what is set in the environment
 
 
 @contextlib.contextmanager
 def serve() -> Iterator[str]:
     """The address of a dashboard that runs inside this block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {"TQDM_DISABLE": "1", "PYTHONPATH": str(ROOT)}
+    port, end = free_port(), time.monotonic() + READY
     options = ["--no-browser", f"--port={port}", "--Voila.log_level=ERROR"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command() + options, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    address, end = f"http://127.0.0.1:{port}/", time.monotonic() + READY
     try:
-        while process.poll() is None and time.monotonic() < end:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}voila/static/style.css", timeout=1):
-                break
+        while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
+            if process.poll() is not None or time.monotonic() > end:
+                pytest.fail(f"The dashboard did not start within {READY} seconds: {' '.join(command())}")
             time.sleep(0.2)
-        yield address
+        yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
         process.wait(30)

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import secrets
+import socket
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,13 @@ BYTES = """async image => {
     await new Promise(done => { reader.onload = done; reader.readAsDataURL(blob); });
     return reader.result;
 }"""
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens to."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 @dataclass(frozen=True)
