@@ -13,7 +13,7 @@ from typing import Any
 
 @functools.cache
 def _import(name: str) -> types.ModuleType:
-    """Import a module; the first time, start TensorFlow with one convolution while nobody listens.
+    """Import a module; the first time, start Keras' backend with one convolution while nobody listens.
 
     Its C++ start-up lines bypass ``sys.stderr``: meanwhile what goes to file descriptor 2 goes nowhere.
     """
@@ -21,8 +21,8 @@ def _import(name: str) -> types.ModuleType:
     with open(os.devnull, "wb") as nowhere, os.fdopen(os.dup(2), "wb") as stderr:
         os.dup2(nowhere.fileno(), 2)
         try:
-            tensorflow = importlib.import_module("tensorflow")
-            tensorflow.nn.conv2d(tensorflow.ones((1, 3, 3, 1)), tensorflow.ones((3, 3, 1, 1)), 1, "SAME")
+            ops = importlib.import_module("keras").ops
+            ops.conv(ops.ones((1, 3, 3, 1)), ops.ones((3, 3, 1, 1)))
         finally:
             os.dup2(stderr.fileno(), 2)
     return importlib.import_module(name)

@@ -26,7 +26,7 @@ from .quality import quality_cards
 from .recipes import RECIPES
 
 GALLERY = IMAGE_FOLDER / "gallery"
-STEPS = 48
+STEPS = 32
 GAP = 2  # pixels between two pictures of a sheet
 COLUMNS = 16
 INDEX = "gallery.json"

@@ -25,7 +25,7 @@ from .layers import conv_layers
 
 BUNDLED = "mini_vgg16"
 BUNDLED_FILE = Path(__file__).parent / "weights" / "mini_vgg16.npz"
-BUNDLED_SHA256 = "7ec77dfb24de155f0df86bff33918aca6589cd1e18b3a694b87cf4f3f105aec9"
+BUNDLED_SHA256 = "4401c0a63e3631f551e60b730ea6bd7b23888bd1af7e4d6cfa64cd1e1d9a94ab"
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions in each of VGG16's blocks
 
 

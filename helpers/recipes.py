@@ -65,13 +65,13 @@ class Recipe:
     shift: float = 12.0
     scale: float = 0.1
     rotation: float = 10.0
-    total_variation: float = 2.0
+    total_variation: float = 2.5
     decay: float = 0.0
     blur_every: int = 0
     blur: float = 1.0
     rounds: int = 1
     adam: bool = True
-    rate: float = 0.1
+    rate: float = 0.15
     starts: int = 3
 
     def __post_init__(self) -> None:

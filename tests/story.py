@@ -1,15 +1,14 @@
 """Keep how the bundled network was trained, for notebook 10: the log, and the first blocks on the way.
 
-    python tests/story.py --runs FIRST SECOND --middle 12
+    python tests/story.py --run FOLDER --middle 30
 
-Each run is a folder that ``train.py`` has written; the second started from the last network of the first. Writes
-``training_log.csv`` and ``stages.npz`` beside the bundled network, which is the end of the story.
+The folder is one that ``train.py`` has written. Writes ``training_log.csv`` and ``stages.npz`` beside the bundled
+network, which is the end of the story.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +19,6 @@ from helpers.downloads import whole
 
 BLOCKS = ("block1_", "block2_", "block3_")
 LARGEST = 1_000_000  # bytes of the file with the stages
-
-
-def joined(runs: Sequence[Path]) -> pandas.DataFrame:
-    """The logs of some runs, one after the other.
-
-    Parameters
-    ----------
-    runs
-        Folders with a ``log.csv``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``cycle`` (the run, from 1), ``epoch`` (counted through), ``size``, ``loss``, ``top1``, ``top5``, ``seconds``.
-    """
-    logs = [pandas.read_csv(run / "log.csv").assign(cycle=number) for number, run in enumerate(runs, start=1)]
-    log = pandas.concat(logs, ignore_index=True)
-    log["epoch"] = np.arange(1, len(log) + 1)
-    return log[["cycle", "epoch", "size", "loss", "top1", "top5", "seconds"]]
 
 
 def collect(stages: dict[str, Path]) -> dict[str, np.ndarray]:
@@ -82,14 +62,14 @@ def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs, in their order")
-    parser.add_argument("--middle", type=int, required=True, help="the epoch of the first run that is kept")
+    parser.add_argument("--run", type=Path, required=True, help="the folder that train.py wrote")
+    parser.add_argument("--middle", type=int, required=True, help="the epoch that is kept")
     parser.add_argument("--out", type=Path, default=models.BUNDLED_FILE.parent, help="by default beside the network")
     options = parser.parse_args(arguments)
-    first = options.runs[0]
+    run = options.run
     try:
-        log = joined(options.runs)
-        stages = collect({"start": first / "epoch_00.npz", "middle": first / f"epoch_{options.middle:02}.npz"})
+        log = pandas.read_csv(run / "log.csv")
+        stages = collect({"start": run / "epoch_00.npz", "middle": run / f"epoch_{options.middle:02}.npz"})
         write(options.out / "stages.npz", stages | {"epochs": np.array([0, options.middle])})
         with whole(options.out / "training_log.csv") as part:
             log.to_csv(part, index=False, float_format="%.4f")

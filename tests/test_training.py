@@ -134,39 +134,6 @@ def test_folding_one_filter_by_hand() -> None:
     np.testing.assert_allclose(arrays["block1_conv1/bias"], [0.5 - 1 * 1.5], rtol=1e-6)
 
 
-def test_unfolding_and_folding_give_the_same_network_back() -> None:
-    """And its normalisation is settled: a batch of those pictures is normalised as in use."""
-    arrays, model = train.fold(unsettled(train.build([0.05], 3))), train.build([0.05], 3)
-    pictures = np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3), np.uint8)
-    train.unfold(model, arrays, pictures)
-    for name, array in train.fold(model).items():
-        np.testing.assert_allclose(array, arrays[name], rtol=1e-4, atol=1e-4, err_msg=name)
-    inside = keras.Model(model.input, model.get_layer("block2_conv1_normalised").output)
-    batch = np.float32(pictures[..., ::-1])
-    np.testing.assert_allclose(inside(batch, training=True), inside(batch, training=False), rtol=1e-2, atol=1e-2)
-
-
-def test_a_wider_network_computes_nearly_the_same(tmp_path: Path) -> None:
-    """Exactly the same without the noise; layers that are wide enough keep their kernels."""
-    arrays, wide = train.fold(unsettled(train.build([0.05], 3))), train.build([0.05, 0.1, 0.06, 0.05, 0.08], 3)
-    silent = SimpleNamespace(
-        integers=np.random.default_rng(0).integers, standard_normal=lambda shape, dtype: np.zeros(shape, dtype)
-    )
-    pictures, answers = np.random.default_rng(1).random((2, 32, 32, 3), np.float32), []
-    for number, kernels in enumerate((arrays, train.widened(arrays, wide, silent))):
-        np.savez(tmp_path / f"{number}.npz", **kernels, labels=list("abc"))
-        plain = measure.load(tmp_path / f"{number}.npz")
-        answers.append(np.asarray(plain(helpers.preprocess(plain, pictures))))
-    assert plain.get_layer("block2_conv1").filters == 13
-    np.testing.assert_allclose(*answers, rtol=1e-3, atol=1e-4)
-    noisy = train.widened(arrays, wide, np.random.default_rng(0))
-    np.testing.assert_array_equal(noisy["block1_conv1/kernel"], arrays["block1_conv1/kernel"])
-    twin = noisy["block2_conv1/kernel"]
-    assert len(np.unique(np.round(twin, 6).reshape(-1, 13), axis=1).T) == 13, "no two copies stay equal"
-    with pytest.raises(ValueError, match="block2_conv1 has 13 filters, which cannot become 6"):
-        train.widened(noisy, train.build([0.05], 3), np.random.default_rng(0))
-
-
 # ---- the pictures
 
 
@@ -192,7 +159,24 @@ def test_crops_are_windows_or_their_mirror_images() -> None:
         assert np.array_equal(again, repeated) and not np.array_equal(again, other)
 
 
-def test_an_epoch_shows_each_picture_once() -> None:
+def test_cutmix_by_hand() -> None:
+    """Every pixel names its picture: a square of each is the one's before it, and so is that share of its target."""
+    crops = np.broadcast_to(np.arange(4, dtype=np.uint8)[:, None, None, None], (4, 10, 10, 3))
+    shares = []
+    for seed in range(200):
+        mixed, targets = train.mixed(crops, np.eye(4, dtype=np.float32), np.random.default_rng(seed))
+        foreign = mixed[2, ..., 0] == 1
+        assert set(np.unique(mixed[2])) <= {1, 2} and np.array_equal(mixed[3, ..., 0] == 2, foreign)
+        rows, columns = foreign.any(axis=1), foreign.any(axis=0)
+        assert rows.sum() == columns.sum() and foreign.sum() == rows.sum() ** 2, "one square"
+        np.testing.assert_allclose(targets[2], [0, foreign.mean(), 1 - foreign.mean(), 0], atol=1e-6)
+        shares.append(foreign.mean())
+    assert crops[2].max() == 2, "what came in stays as it is"
+    assert 0.4 < np.mean(shares) < 0.6 and min(shares) < 0.1 and max(shares) > 0.9
+
+
+def test_an_epoch_shows_each_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "CUTMIX", 0)
     pictures = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.array([1, 2, 3], np.uint8)
     pictures = np.broadcast_to(pictures, (10, 64, 64, 3))
     epochs = [list(train.batches(pictures, np.arange(10), 40, 5, seed, "")) for seed in ((0, 1), (0, 1), (0, 2))]
@@ -201,6 +185,8 @@ def test_an_epoch_shows_each_picture_once() -> None:
     assert list(shown[0]) == list(shown[1]) != list(shown[2])
     batch, targets = epochs[0][1]
     np.testing.assert_array_equal(batch[:, 0, 0, ::-1], np.outer(targets.argmax(1), [1, 2, 3]))  # blue comes first
+    monkeypatch.setattr(train, "CUTMIX", 1)
+    assert all((targets < 1).all() for _, targets in train.batches(pictures, np.arange(10), 40, 5, (0, 1), ""))
 
 
 def test_zip_and_folder_hold_the_same(folder: Path, tmp_path: Path) -> None:
@@ -295,7 +281,7 @@ def test_a_training_leaves_its_log_and_networks(runs: list[Path]) -> None:
     names = ["checkpoint.keras", "epoch_00.npz", "epoch_01.npz", "epoch_02.npz", "log.csv"]
     assert [sorted(path.name for path in run.iterdir()) for run in runs] == [names, names]
     rows = logged(runs[0])
-    assert [(row["epoch"], row["size"]) for row in rows] == [("1", "40"), ("2", "48")]
+    assert [(row["epoch"], row["size"]) for row in rows] == [("1", "48"), ("2", "64")]
     assert all(0 <= float(row["top1"]) <= float(row["top5"]) == 1 < 100 * float(row["loss"]) for row in rows)
     with np.load(runs[0] / "epoch_02.npz", allow_pickle=False) as file:
         assert list(file["labels"]) == ["green", "red", "blue"] and len(file.files) == 2 * 4 + 1
@@ -320,56 +306,15 @@ def test_the_seed_repeats_a_training_and_resuming_continues_it(runs: list[Path])
     assert one == other
 
 
-@pytest.fixture(scope="module")
-def later_runs(folder: Path, runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Trained further from a network, the first block frozen in the end; in one go, and broken off while it is."""
-    whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
-    options = ["--data", str(folder), *RUN, "--epochs", "4", "--freeze", "1", "--weight-decay", "0.1"]
-    options += ["--start", str(runs[0] / "epoch_02.npz")]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "BLOCKS", ((1, 64), (2, 128)))
-        train.main([*options, "--out", str(whole)])
-        for again in ([], ["--resume"], ["--resume"]):
-            train.main([*options, "--out", str(broken), "--minutes", "0.0001", *again])
-        assert not (broken / "epoch_04.npz").exists()
-        train.main([*options, "--out", str(broken), "--resume"])
-    return [whole, broken]
-
-
-def test_a_training_may_start_from_a_network(runs: list[Path], later_runs: list[Path]) -> None:
-    """It begins where that one ended, with larger crops."""
-    with np.load(runs[0] / "epoch_02.npz") as one, np.load(later_runs[0] / "epoch_00.npz") as other:
-        for array in set(one.files) - {"labels"}:
-            np.testing.assert_allclose(one[array], other[array], rtol=2e-2, atol=2e-3, err_msg=array)
-    assert [row["size"] for row in logged(later_runs[0])] == ["48", "48", "64", "64"]
-
-
-def test_frozen_blocks_stay_when_the_crops_are_largest(later_runs: list[Path]) -> None:
-    networks = [dict(np.load(later_runs[0] / f"epoch_0{epoch}.npz")) for epoch in range(5)]
-    for before, after, frozen in zip(networks[:-1], networks[1:], (False, False, True, True), strict=True):
-        same = {name: (before[name] == after[name]).all() for name in before if name != "labels"}
-        assert {name for name, equal in same.items() if equal} == (
-            {"block1_conv1/kernel", "block1_conv1/bias"} if frozen else set()
-        )
-
-
-def test_a_frozen_training_can_be_resumed(later_runs: list[Path]) -> None:
-    whole, broken = (dict(np.load(run / "epoch_04.npz")) for run in later_runs)
-    for name in whole:
-        np.testing.assert_array_equal(whole[name], broken[name], err_msg=name)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--resume"], r"there is no .*log\.csv to go on from"),
-        (["--start", "nowhere.npz"], "there is no nowhere.npz to go on from"),
         (["--width", "0"], r"--width is \[0.0\]; give one share or 5, each 1/64 or more"),
         (["--width", "0.1", "0.2"], r"--width is \[0.1, 0.2\]; give one share or 5"),
         (["--width", "nan"], r"--width is \[nan\]"),
         (["--epochs", "-3"], "--epochs is -3; it must be 1 or more"),
         (["--batch", "0"], "--batch is 0; it must be 1 or more"),
-        (["--freeze", "-1"], "--freeze is -1; it must be 0 or more"),
         (["--batch", "25"], "--batch is 25; there are only 24 training pictures"),
         (["--epochs", "two"], "argument --epochs: invalid int value: 'two'"),
     ],
@@ -387,17 +332,14 @@ def test_data_that_are_nowhere(tmp_path: Path) -> None:
         train.main(["--data", "nowhere.zip", "--out", str(tmp_path)])
 
 
-def test_the_rate_rises_for_a_tenth_and_falls_to_nothing() -> None:
-    optimizer, rates = SimpleNamespace(learning_rate=None), []
-    for epoch in range(10):  # a callback of its own for every epoch, as in the training
-        callback = train.one_cycle(0.5, 10, epoch, 100)
-        callback.set_model(SimpleNamespace(optimizer=optimizer))
-        for step in range(100):
-            callback.on_train_batch_begin(step, None)
-            rates.append(optimizer.learning_rate)
+def test_the_rate_rises_for_a_tenth_and_falls_to_nothing(tmp_path: Path) -> None:
+    options = SimpleNamespace(seed=0, bfloat16=False, width=[1 / 64], epochs=10, batch=2, rate=0.5, weight_decay=0.05)
+    options.out = tmp_path
+    model = train.begin(SimpleNamespace(labels=["a"], train=[np.zeros(200)]), options)
+    rates = [float(model.optimizer._learning_rate(step)) for step in range(1001)]
     assert int(np.argmax(rates)) == 100 and max(rates) == 0.5
-    assert np.all(np.diff(rates[:101]) > 0) and np.all(np.diff(rates[100:]) <= 0)
-    assert rates[50] == pytest.approx(0.25) and rates[550] == pytest.approx(0.25) and 0 < rates[-1] < 0.001
+    assert np.all(np.diff(rates[:101]) > 0) and np.all(np.diff(rates[100:]) < 0)
+    assert rates[50] == pytest.approx(0.25) and rates[550] == pytest.approx(0.25) and rates[-1] < 1e-6
 
 
 def test_shares_right_by_hand() -> None:
@@ -454,7 +396,7 @@ def test_help_is_quick_and_silent() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", train.__file__, "--help"], capture_output=True, text=True
     )
-    assert done.returncode == 0 and all(f"--{name}" in done.stdout for name in ("resume", "start", "freeze", "minutes"))
+    assert done.returncode == 0 and all(f"--{name}" in done.stdout for name in ("resume", "width", "epochs", "minutes"))
     imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "numpy" in imported and not imported & {"tensorflow", "keras"}
     assert len(done.stderr.splitlines()) == done.stderr.count("import time:")
@@ -548,25 +490,23 @@ def test_what_cannot_be_measured(folder: Path, tmp_path: Path, capsys: pytest.Ca
 # ---- the story of the bundled network
 
 
-def two_runs(folder: Path) -> list[Path]:
-    """Logs of three and two epochs; the first run's networks are 0 and 1 where the bundled one's first blocks are."""
+def a_run(folder: Path) -> Path:
+    """A log of three epochs; its networks are 0, 1, 2 and 3 where the bundled one's first blocks are."""
     with np.load(helpers.models.BUNDLED_FILE) as file:
         arrays = {name: file[name] for name in file.files if name[:6] in ("block1", "block2", "block3")}
-    for name, rows in (("first", 3), ("second", 2)):
-        (folder / name).mkdir()
-        lines = [f"{epoch},48,{9 - epoch},0.{epoch},0.5,{100 + epoch}" for epoch in range(1, rows + 1)]
-        (folder / name / "log.csv").write_text("\n".join(["epoch,size,loss,top1,top5,seconds", *lines]))
-        for epoch in range(rows + 1):
-            filled = {name: np.full(array.shape, epoch, np.float32) for name, array in arrays.items()}
-            np.savez(folder / name / f"epoch_{epoch:02}.npz", **filled, labels=["a"])
-    return [folder / "first", folder / "second"]
+    (folder / "run").mkdir()
+    lines = [f"{epoch},48,{9 - epoch}.12345678,0.{epoch},0.5,{100 + epoch}" for epoch in range(1, 4)]
+    (folder / "run" / "log.csv").write_text("\n".join(["epoch,size,loss,top1,top5,seconds", *lines]))
+    for epoch in range(4):
+        filled = {name: np.full(array.shape, epoch, np.float32) for name, array in arrays.items()}
+        np.savez(folder / "run" / f"epoch_{epoch:02}.npz", **filled, labels=["a"])
+    return folder / "run"
 
 
-def test_the_story_joins_the_runs_and_keeps_the_first_blocks(tmp_path: Path) -> None:
-    story.main(["--runs", *map(str, two_runs(tmp_path)), "--middle", "2", "--out", str(tmp_path)])
-    log = list(csv.DictReader((tmp_path / "training_log.csv").read_text().splitlines()))
-    assert [(row["cycle"], row["epoch"]) for row in log] == [("1", "1"), ("1", "2"), ("1", "3"), ("2", "4"), ("2", "5")]
-    assert [float(row["loss"]) for row in log] == [8, 7, 6, 8, 7]
+def test_the_story_keeps_the_log_and_the_first_blocks(tmp_path: Path) -> None:
+    story.main(["--run", str(a_run(tmp_path)), "--middle", "2", "--out", str(tmp_path)])
+    lines = (tmp_path / "training_log.csv").read_text().splitlines()
+    assert lines[:2] == ["epoch,size,loss,top1,top5,seconds", "1,48,8.1235,0.1000,0.5000,101"] and len(lines) == 4
     with np.load(tmp_path / "stages.npz") as file:
         assert {name.split("/")[0] for name in file.files} == {"start", "middle", "epochs"}
         assert len(file.files) == 1 + 2 * 2 * 7, "kernels and biases of seven convolutions, twice"
@@ -578,14 +518,14 @@ def test_the_story_joins_the_runs_and_keeps_the_first_blocks(tmp_path: Path) -> 
 def test_a_story_that_does_not_fit_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    first, _ = two_runs(tmp_path)
+    first = a_run(tmp_path)
     np.savez(first / "epoch_01.npz", **{"block1_conv1/kernel": np.zeros((3, 3, 3, 5))})
     for middle, message in (("1", "does not have the bundled network's shape"), ("9", "epoch_09.npz")):
         with pytest.raises(SystemExit):
-            story.main(["--runs", str(first), "--middle", middle, "--out", str(tmp_path)])
+            story.main(["--run", str(first), "--middle", middle, "--out", str(tmp_path)])
         assert message in capsys.readouterr().err
     monkeypatch.setattr(story, "LARGEST", 100)
     with pytest.raises(SystemExit):
-        story.main(["--runs", str(first), "--middle", "2", "--out", str(tmp_path)])
+        story.main(["--run", str(first), "--middle", "2", "--out", str(tmp_path)])
     assert "100 are the limit" in capsys.readouterr().err
     assert not list(tmp_path.glob("*.npz")) and not list(tmp_path.glob("*.csv"))

@@ -27,12 +27,13 @@ from helpers.downloads import fetch, whole
 HOME = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 SIDE = 64  # pixels of a picture
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # VGG16: convolutions in each block, filters of each
+WIDTH = (0.25, 0.25, 0.25, 0.5, 0.5)  # share of VGG16's filters in each block
 MEAN = (103.939, 116.779, 123.68)  # ImageNet's mean colour, in VGG16's order: blue, green, red
 SCALE = 64.0  # inputs are divided by this while training, so that the first layer starts well scaled
 EPSILON = 1e-3  # of the batch normalisation
 SHIFT = 4  # pixels by which a picture may be shifted beyond its edge
-STAGES = ((0.25, 40), (0.65, 48), (1.0, SIDE))  # until this share of the training: crops of this many pixels
-LATER_STAGES = ((0.5, 48), (1.0, SIDE))  # the same where the training starts from a network
+STAGES = ((0.4, 48), (1.0, SIDE))  # until this share of the training: crops of this many pixels
+CUTMIX = 0.5  # share of the batches whose pictures are mixed
 
 
 class TinyImageNet:
@@ -123,7 +124,7 @@ def build(width: Sequence[float], classes: int) -> keras.Model:
             tensor = layers.ReLU(name=f"{name}_relu")(tensor)
         tensor = layers.MaxPooling2D(2, name=f"block{block + 1}_pool")(tensor)
     tensor = layers.GlobalAveragePooling2D(name="avg_pool")(tensor)
-    tensor = layers.Dropout(0.1, name="dropout")(tensor)
+    tensor = layers.Dropout(0.2, name="dropout")(tensor)
     return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="predictions")(tensor), name="mini_vgg16")
 
 
@@ -156,71 +157,6 @@ def fold(model: keras.Model) -> dict[str, np.ndarray]:
     return arrays
 
 
-def unfold(model: keras.Model, arrays: dict[str, np.ndarray], pictures: np.ndarray) -> None:
-    """Give a network from :func:`build` the kernels of a folded one, so that its training can go on.
-
-    Each batch normalisation gets the statistics of what comes in, over some pictures, and a scale and an offset that
-    leave it as it is: :func:`fold` gives the same arrays back.
-
-    Parameters
-    ----------
-    model
-        From :func:`build`, as wide as the kernels; its weights are set.
-    arrays
-        From :func:`fold`, in single or half precision.
-    pictures
-        uint8 ``(n, height, width, 3)``, RGB; a thousand will do.
-    """
-    for name in conv_layers(model):
-        layer, scale = model.get_layer(name), SCALE if name == "block1_conv1" else 1.0
-        layer.set_weights([np.float32(arrays[f"{name}/kernel"]) * scale])
-        incoming = keras.Model(model.input, layer.output).predict(pictures[..., ::-1], batch_size=100, verbose=0)
-        mean, variance = (np.float32(reduce(incoming, (0, 1, 2), np.float64)) for reduce in (np.mean, np.var))
-        values = [np.sqrt(variance + EPSILON), np.float32(arrays[f"{name}/bias"]) + mean, mean, variance]
-        model.get_layer(f"{name}_normalised").set_weights(values)
-    model.get_layer("predictions").set_weights([arrays["predictions/kernel"], arrays["predictions/bias"]])
-
-
-def widened(arrays: dict[str, np.ndarray], model: keras.Model, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """The same network with more filters (Net2WiderNet: Chen, Goodfellow and Shlens, ICLR 2016).
-
-    A new filter is a copy of an old one; what reads them divides by the number of copies, so that the network computes
-    what it did. A little noise then lets the copies grow apart. Layers that are wide enough stay as they are.
-
-    Parameters
-    ----------
-    arrays
-        From :func:`fold`, in single or half precision.
-    model
-        From :func:`build`: how many filters each convolution shall have.
-    random
-        Which filters are copied, and the noise: 5% of each weight that is a copy's.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        As from :func:`fold`, float32.
-
-    Raises
-    ------
-    ValueError
-        If a layer has more filters than it shall have.
-    """
-    wider, before = {}, np.arange(3)
-    for name in (*conv_layers(model), "predictions"):
-        kernel, bias = np.float32(arrays[f"{name}/kernel"]), np.float32(arrays[f"{name}/bias"])
-        old, new = len(bias), getattr(model.get_layer(name), "filters", len(bias))
-        if new < old:
-            raise ValueError(f"{name} has {old} filters, which cannot become {new}: a network only grows.")
-        after = np.concatenate([np.arange(old), random.integers(old, size=new - old)])
-        copies = np.bincount(before)[before][:, None]
-        grown = (kernel[..., before, :] / copies)[..., after]
-        is_copy = (copies > 1) | (np.bincount(after)[after] > 1)
-        wider[f"{name}/kernel"] = grown * (1 + 0.05 * is_copy * random.standard_normal(grown.shape, np.float32))
-        wider[f"{name}/bias"], before = bias[after], after
-    return wider
-
-
 def varied(pictures: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
     """A batch of sharp crops, shifted and mirrored at random; reflected where a crop reaches over the edge.
 
@@ -246,6 +182,29 @@ def varied(pictures: np.ndarray, size: int, random: np.random.Generator) -> np.n
     return np.stack([picture[y].take(x, axis=1) for picture, y, x in zip(pictures, rows, columns, strict=True)])
 
 
+def mixed(crops: np.ndarray, targets: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """CutMix (Yun et al., ICCV 2019): a square of each picture is another one's, and so is that share of its target.
+
+    Parameters
+    ----------
+    crops, targets
+        ``(n, size, size, 3)`` and float32 ``(n, classes)``.
+    random
+        Source of chance: the square's area is uniform, and so is its place.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Like ``crops`` and ``targets``.
+    """
+    size = crops.shape[1]
+    side = round(size * random.random() ** 0.5)
+    y, x = random.integers(size - side + 1, size=2)
+    crops, share = crops.copy(), (side / size) ** 2
+    crops[:, y : y + side, x : x + side] = np.roll(crops, 1, axis=0)[:, y : y + side, x : x + side]
+    return crops, np.float32(1 - share) * targets + np.float32(share) * np.roll(targets, 1, axis=0)
+
+
 def batches(pictures: np.ndarray, numbers: np.ndarray, size: int, batch: int, seed: tuple, title: str) -> Iterator:
     """One pass over the training pictures in a random order, with a progress bar.
 
@@ -265,34 +224,17 @@ def batches(pictures: np.ndarray, numbers: np.ndarray, size: int, batch: int, se
     Yields
     ------
     tuple of numpy.ndarray
-        Crops uint8 ``(batch, size, size, 3)``, BGR, and targets float32 ``(batch, classes)``: 1 at the class.
+        Crops uint8 ``(batch, size, size, 3)``, BGR, and targets float32 ``(batch, classes)``: 1 at the
+        class, or shared by two classes.
     """
     order, targets = np.random.default_rng(seed).permutation(len(pictures)), np.eye(numbers.max() + 1, dtype=np.float32)
     for index in progress_bar(iterable=range(len(order) // batch), desc=title):
-        chosen = np.sort(order[index * batch : (index + 1) * batch])
-        crops = varied(pictures[chosen], size, np.random.default_rng((*seed, index)))
-        yield crops[..., ::-1], targets[numbers[chosen]]
-
-
-def one_cycle(peak: float, epochs: int, epoch: int, steps: int) -> keras.callbacks.Callback:
-    """One cycle for the learning rate: a tenth of the training up to the peak, then a half cosine down to nothing.
-
-    Parameters
-    ----------
-    peak
-        The highest rate.
-    epochs, epoch, steps
-        Length of the training, epochs before this one, batches in each. The optimizer does not know: when blocks are
-        frozen there is a new one, and ``--epochs`` may change when a training is resumed.
-    """
-
-    def set_rate(batch: int, logs: dict | None) -> None:
-        share = (steps * epoch + batch) / (steps * epochs)
-        rising, falling = share / 0.1, 0.5 + 0.5 * np.cos(np.pi * (share - 0.1) / 0.9)
-        callback.model.optimizer.learning_rate = peak * max(min(rising, falling), 1e-3)
-
-    callback = keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate)
-    return callback
+        chosen = order[index * batch : (index + 1) * batch]
+        random = np.random.default_rng((*seed, index))
+        crops, wanted = varied(pictures[chosen], size, random), targets[numbers[chosen]]
+        if random.random() < CUTMIX:
+            crops, wanted = mixed(crops, wanted, random)
+        yield crops[..., ::-1], wanted
 
 
 def shares_right(logits: np.ndarray, numbers: np.ndarray) -> tuple[float, float]:
@@ -312,27 +254,21 @@ def shares_right(logits: np.ndarray, numbers: np.ndarray) -> tuple[float, float]
     return float((above < 1).mean()), float((above < 5).mean())
 
 
-def prepare(model: keras.Model, options: argparse.Namespace, frozen: int = 0) -> None:
-    """Give the network a new optimizer and its loss, and let its first blocks keep what they have learned.
-
-    Early layers settle first, and at full size they cost most (FreezeOut: Brock, Lim, Ritchie and Weston 2017).
-    """
-    for layer in model.layers:
-        layer.trainable = not layer.name.startswith(tuple(f"block{number}_" for number in range(1, frozen + 1)))
-    optimizer = keras.optimizers.AdamW(weight_decay=options.weight_decay)
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
-    model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
-
-
 def begin(data: TinyImageNet, options: argparse.Namespace) -> keras.Model:
-    """The network before the first epoch: a new one, or one that has grown from another."""
+    """The network before the first epoch, its optimizer and its loss.
+
+    One cycle for the learning rate (Smith and Topin 2017): a tenth of the training up to the peak, then a half cosine
+    down to nothing.
+    """
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if options.bfloat16 else "float32")
     model = build(options.width, len(data.labels))
-    if options.start:
-        arrays = widened(dict(np.load(options.start)), model, np.random.default_rng(options.seed))
-        unfold(model, arrays, data.train[0][:: max(1, len(data.train[0]) // 1000)])
-    prepare(model, options)
+    steps = options.epochs * (len(data.train[0]) // options.batch)
+    warm = max(1, steps // 10)
+    rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warm, warmup_target=options.rate, warmup_steps=warm)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
+    model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
     write_network(options.out / "epoch_00.npz", model, data.labels)
     return model
 
@@ -346,25 +282,23 @@ def write_network(path: Path, model: keras.Model, labels: list[str]) -> None:
 def train(data: TinyImageNet, options: argparse.Namespace) -> None:
     """Train, and after every epoch write the network as it ships, the checkpoint and the log with a row more."""
     rows = pandas.read_csv(options.out / "log.csv", dtype=str).to_dict("records") if options.resume else []
-    model = keras.models.load_model(options.out / "checkpoint.keras") if options.resume else begin(data, options)
+    checkpoint = options.out / "checkpoint.keras"
+    model = keras.models.load_model(checkpoint) if options.resume else begin(data, options)
     started, steps = time.monotonic(), len(data.train[0]) // options.batch
     for epoch in range(len(rows), options.epochs):
         begun = time.monotonic()
-        size = next(size for end, size in (LATER_STAGES if options.start else STAGES) if epoch < end * options.epochs)
-        if size == SIDE and options.freeze and model.get_layer("block1_conv1").trainable:
-            prepare(model, options, options.freeze)
+        size = next(size for end, size in STAGES if epoch < end * options.epochs)
         model.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])  # a checkpoint forgets this
         model.get_layer("dropout").seed_generator.state.assign((options.seed, steps * epoch))  # and the place in chance
         title = f"epoch {epoch + 1} of {options.epochs}, {size} px"
         shown = batches(*data.train, size, options.batch, (options.seed, epoch), title)
-        rate = one_cycle(options.rate, options.epochs, epoch, steps)
-        loss = model.fit(shown, steps_per_epoch=steps, shuffle=False, callbacks=[rate], verbose=0).history["loss"][0]
+        loss = model.fit(shown, steps_per_epoch=steps, shuffle=False, verbose=0).history["loss"][0]
         top1, top5 = shares_right(model.predict(data.validation[0][..., ::-1], verbose=0), data.validation[1])
         seconds = round(time.monotonic() - begun)
         print(f"{title}: loss {loss:.3f}, top-1 {top1:.1%}, top-5 {top5:.1%}, {seconds} s")
         rows.append({"epoch": epoch + 1, "size": size, "loss": loss, "top1": top1, "top5": top5, "seconds": seconds})
         write_network(options.out / f"epoch_{epoch + 1:02}.npz", model, data.labels)
-        with whole(options.out / "checkpoint.keras") as part:
+        with whole(checkpoint) as part:
             model.save(part)
         with whole(options.out / "log.csv") as part:
             pandas.DataFrame(rows).to_csv(part, index=False)
@@ -379,26 +313,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="Tiny ImageNet's zip or folder; by default it is downloaded (236 MB)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint, the log and the networks")
-    parser.add_argument("--width", type=float, nargs="+", default=[0.25], help="share of VGG16's filters; one or five")
-    parser.add_argument("--epochs", type=int, default=30, help="passes over the pictures")
+    parser.add_argument("--width", type=float, nargs="+", default=WIDTH, help="share of VGG16's filters; one or five")
+    parser.add_argument("--epochs", type=int, default=66, help="passes over the pictures")
     parser.add_argument("--minutes", type=float, help="stop after the epoch in which these are over")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument("--start", type=Path, help="a network, epoch_NN.npz, to train further")
-    parser.add_argument("--freeze", type=int, default=0, help="blocks that keep their weights at the largest crops")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=3e-3, help="peak of the learning rate")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--rate", type=float, default=4e-3, help="peak of the learning rate")
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=has_bfloat16)
     options = parser.parse_args(arguments)
     if len(options.width) not in (1, len(BLOCKS)) or not min(options.width) >= 1 / 64:
         parser.error(f"--width is {options.width}; give one share or {len(BLOCKS)}, each 1/64 or more")
-    for name, least in {"epochs": 1, "seed": 0, "freeze": 0, "batch": 1, "rate": 0}.items():
+    for name, least in {"epochs": 1, "seed": 0, "batch": 1, "rate": 0}.items():
         if not getattr(options, name) >= least:
             parser.error(f"--{name} is {getattr(options, name)}; it must be {least:g} or more")
-    source = options.out / "log.csv" if options.resume else options.start
-    if source and not source.is_file():
-        parser.error(f"there is no {source} to go on from")
+    if options.resume and not (options.out / "log.csv").is_file():
+        parser.error(f"there is no {options.out / 'log.csv'} to go on from")
     data = TinyImageNet(options.data or fetch(HOME, options.out / Path(HOME).name, None, lambda: "236 MB"))
     if options.batch > len(data.train[0]):
         parser.error(f"--batch is {options.batch}; there are only {len(data.train[0])} training pictures")

@@ -65,7 +65,7 @@ pd.DataFrame({"mini_vgg16": ours, "VGG16": vgg16}, rows).map("{:,}".format)
 
 # %% [markdown]
 # An **epoch** is one pass over all training pictures. Both networks have more parameters than pictures, so both could
-# learn pictures by heart. Shifts and mirroring work against that.
+# learn pictures by heart. Shifts, mirroring and mixing work against that.
 
 # %% [markdown]
 # ## How did the training go?
@@ -87,98 +87,98 @@ same = np.allclose(one_cycle(share), [by_keras(step) for step in range(101)], at
 print("by hand and by Keras the same:", same)
 
 # %% [markdown]
-# The bundled network had two cycles: one of 26 epochs, stopped after 25, and one with a third of the peak. Two more
-# brakes: **weight decay** makes every weight a little smaller at each step, by rate x 0.05 (AdamW, Loshchilov
-# and Hutter 2019). **Label smoothing** asks for 95% of certainty, not 100%, and shares the rest among all classes
-# (Szegedy et al. 2016). How much is that?
+# The bundled network had one such cycle. Two more brakes: **weight decay** makes every weight a little smaller at each
+# step, by rate x 0.05 (AdamW, Loshchilov and Hutter 2019). **Label smoothing** asks for 95% of certainty, not 100%, and
+# shares the rest among all classes (Szegedy et al. 2016). How much is that?
 
 # %%
-PEAK, PLANNED = {1: 0.003, 2: 0.001}, {1: 26, 2: 14}  # the second had 12 planned at first
-place = log.groupby("cycle").cumcount() + 0.5  # the middle of each epoch, in its cycle
-rate = log["cycle"].map(PEAK) * one_cycle(place / log["cycle"].map(PLANNED))
+PEAK, BATCH = 0.004, 256
+place = (log["epoch"] - 0.5) / len(log)  # the middle of each epoch, as a share of the training
+rate = PEAK * one_cycle(place)
 
 # %%
-steps = 500 * 200 // 128  # in an epoch, 128 pictures in each
+steps = 500 * 200 // BATCH  # in an epoch
 print(f"A weight that no picture needs shrinks to {np.prod((1 - 0.05 * rate) ** steps):.0%} of its start.")
 target = np.full(200, 0.05 / 200)
 target[0] += 0.95
 print(f"The loss cannot fall below {-(target * np.log(target)).sum():.2f}; guessing costs {np.log(200):.2f}.")
 
 # %% [markdown]
-# The log has one row for each epoch: the mean loss over training crops, which are shifted and mirrored at random, and
-# the accuracy on the 10,000 validation pictures, whole.
+# The log has one row for each epoch: the mean loss over training crops, and the accuracy on the 10,000 validation
+# pictures, whole.
 
 # %%
-caption = "Learning rate, loss of the training crops and accuracy on the validation pictures after each epoch. Upright "
-caption += "lines are where the size of the crops changes; at the thick one the network was made wider. Since the last "
-caption += "line blocks 1 and 2 stand still."
-log.groupby("cycle").tail(1).drop(columns="seconds").round(3)
+caption = "Learning rate, loss of the training crops and accuracy on the validation pictures after each epoch. At the "
+caption += "upright line the crops become larger: notice the jump of the accuracy."
+log.iloc[[0, 9, 26, 27, 45, len(log) - 1]].drop(columns="seconds").round(3)
 
 # %%
 figure, axes = plt.subplots(3, 1, figsize=(9, 6.4), sharex=True, height_ratios=[0.6, 1, 1], layout="constrained")
 axes[0].plot(log["epoch"], rate, color="black")
-axes[0].set(ylabel="learning rate", ylim=(0, 0.0045))
+axes[0].set(ylabel="learning rate", ylim=(0, 0.0055))
 axes[1].plot(log["epoch"], log["loss"], "o-", color="black", ms=4)
 axes[1].set(ylabel="loss", ylim=(None, 5.8))
 for column, style in (("top5", "s--"), ("top1", "o-")):
     axes[2].plot(log["epoch"], 100 * log[column], style, color="black", ms=4, label=column.replace("top", "top-"))
 axes[2].set(xlabel="epoch", ylabel="right answers in percent", xlim=(0.5, len(log) + 0.5), ylim=(0, None))
 axes[2].legend(frameon=False, loc="upper left")
-for (cycle, size), epochs in log.groupby(["cycle", "size"])["epoch"]:
-    axes[0].text(epochs.mean(), 0.0038, f"{size} x {size}", ha="center", va="center", fontsize=9)
+for size, epochs in log.groupby("size")["epoch"]:
+    axes[0].text(epochs.mean(), 0.0049, f"{size} x {size}", ha="center", va="center", fontsize=9)
     for axis in axes:
-        axis.axvline(epochs.min() - 0.5, color="0.6", lw=2.5 if (cycle, size) == (2, 48) else 0.8)
+        axis.axvline(epochs.min() - 0.5, color="0.6", lw=0.8)
         axis.spines[["top", "right"]].set_visible(False)
 helpers.show(figure, caption)
 
 # %% [markdown]
 # **The crops grow.** Small crops cost less, so the early epochs, when everything is still rough, are cheap (Tan and Le
-# 2021). But the network is tested at 64 x 64, and size matters to it (Touvron et al. 2019): part of each jump is that.
+# 2021). But the network is tested at 64 x 64, and size matters to it (Touvron et al. 2019): that is why the accuracy
+# jumps when the crops become whole pictures.
 #
-# **The end counts.** While the rate is high the weights jump about; when it falls they settle:
+# **The end counts.** While the rate is high the weights jump about, and the accuracy with them; when it falls they
+# settle:
 
 # %%
-for cycle, epochs in log.groupby("cycle"):
-    quarter, last = epochs["top1"].iloc[-1 - len(epochs) // 4], epochs["top1"].iloc[-1]
-    print(f"cycle {cycle}: {last:.1%} top-1 in the end, {last - quarter:+.1%} of it in the last quarter")
+wobble = log["top1"].diff().abs()
+early, late = wobble[log["size"] == log["size"].min()].mean(), wobble.tail(10).mean()
+print(f"top-1 moves by {100 * early:.1f} points from epoch to epoch while the crops are small,")
+print(f"by {100 * late:.1f} in the last ten epochs")
 
 # %%
 end = log.iloc[-1]
 print(f"{200 * end['top1']:.0f} times chance, and {end['top5']:.1%} top-5,")
-print(f"after {log['seconds'].sum() / 3600:.1f} hours on two processor cores")
+print(f"after {log['seconds'].sum() / 60:.0f} minutes on a graphics processor")
 
 # %% [markdown]
 # Keras gives 71.3% top-1 and 90.1% top-5 for VGG16, on five times as many classes.
 
 # %% [markdown]
-# ## How does a trained network become wider?
-# After the first cycle the network was too small to learn more, and starting again would waste what it knew. So filters
-# of blocks 4 and 5 were **copied**, and whoever reads two copies takes half of each (Net2Net: Chen, Goodfellow and
-# Shlens 2016). By hand, with one of three filters copied:
+# ## Why does the loss stay so high?
+# At the end the network is right about more than half of new pictures; its loss on the pictures that it learns from is
+# still above 2. They were made harder: in half of the batches, a square of each picture was replaced by that of another
+# picture, and the target shared accordingly. That is **CutMix** (Yun et al. 2019). By hand:
 
 # %%
-rng = np.random.default_rng(SEED)
-first, second = rng.normal(size=(3, 3, 3, 3)), rng.normal(size=(3, 3, 3, 2))
-wider = first[..., [0, 1, 2, 2]]  # filter 2 twice
-readers = second[:, :, [0, 1, 2, 2]] / np.array([1, 1, 2, 2])[:, None]
-photo = helpers.load_image(PHOTO, 32)[None].astype(float)
-maps = [keras.ops.conv(keras.ops.relu(keras.ops.conv(photo, a)), b) for a, b in ((first, second), (wider, readers))]
-print("the same feature maps:", np.allclose(*maps, atol=1e-4))
-
-# %% [markdown]
-# A little noise, and training pulls the copies apart. Are twins left? For each filter of two widened layers, the cosine
-# with the filter most like it:
+photos = [helpers.load_image(name, 64) for name in (PHOTO, "coffee")]
+SIDE = 40  # of the square, in pixels
+mixed, corner = photos[0].copy(), 64 - SIDE
+mixed[corner:, corner:] = photos[1][corner:, corner:]
+share = (SIDE / 64) ** 2
+target = {"your photo": 1 - share, "coffee": share}
+print("target:", ", ".join(f"{value:.0%} {name}" for name, value in target.items()))
 
 # %%
-for layer in ("block4_conv1", "block5_conv3"):
-    kernels = helpers.get_kernels(model, layer)
-    columns = kernels.reshape(-1, kernels.shape[3])
-    columns = columns / np.linalg.norm(columns, axis=0)
-    nearest = (columns.T @ columns - 2 * np.eye(columns.shape[1])).max(axis=1)
-    print(f"{layer}: {(nearest > 0.9).mean():.0%} have a twin (over 0.9); median {np.median(nearest):.2f}")
+pictures = dict(zip(("your photo", "coffee", "mixed"), [*photos, mixed], strict=True))
+caption = "A photo, another one, and both mixed by CutMix: the lower right square of the third picture is coffee, and so "
+caption += "is the square's share of its target. What can a network still learn from what is left of the first?"
+helpers.show(helpers.plot_images(pictures, columns=3), caption)
 
 # %% [markdown]
-# Many twins are left in the first, none in the last: the cycle was short.
+# The best that a network can say to the mixed picture is that target, and even that has a price:
+
+# %%
+likely = np.array(list(target.values()))
+print(f"the loss cannot fall below {-(likely * np.log(likely)).sum():.2f} for this picture")
+print("what an object looks like as a whole is not enough any more: each part must tell something")
 
 # %% [markdown]
 # ## Where is the batch normalisation?
@@ -219,7 +219,7 @@ print("largest difference below 1e-5:", difference < 1e-5)
 
 # %% [markdown]
 # ## What did the kernels look like on the way?
-# Three blocks were kept at the start and in the middle of the first cycle. The first layer's kernels:
+# Three blocks were kept at the start and in the middle of the training. The first layer's kernels:
 
 # %%
 middle = f"epoch {stored['epochs'][1]}"
@@ -236,7 +236,7 @@ axis.set_xticks(np.arange(count) * 4 + 1, range(count))
 axis.tick_params(length=0)
 axis.spines[:].set_visible(False)
 caption = "All kernels of block1_conv1 in colour, mid-grey is zero, one column for each: random at the start, in the "
-caption += "middle of the first cycle, at the end. Which columns hardly change between the middle and the end?"
+caption += "middle of the training, at the end. Which columns hardly change between the middle and the end?"
 helpers.show(figure, caption)
 
 # %% [markdown]
@@ -581,8 +581,8 @@ else:
 
 # %% [markdown]
 # ## Summary
-# The bundled network learned from small crops first and large ones last, was made wider half-way, and climbed as its
-# learning rate fell. Its batch normalisation was folded into the kernels, which changes nothing but the work. A test
+# The bundled network learned from small crops first and large ones last, from pictures that were cut up and mixed, and
+# settled as its learning rate fell. Its batch normalisation was folded into the kernels, which changes nothing but the work. A test
 # is worth what separates it from the training: patches from the same half of a photo flatter the network.
 #
 # Think about: Why can batch normalisation not be folded *during* training? What would you have to change in the patches
@@ -601,7 +601,6 @@ else:
 # - Russakovsky et al.: ImageNet Large Scale Visual Recognition Challenge. IJCV 2015.
 # - Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition.
 #   [arXiv:1409.1556](https://arxiv.org/abs/1409.1556), 2014.
-# - Chen, Goodfellow, Shlens: Net2Net: Accelerating Learning via Knowledge Transfer. ICLR 2016.
 # - Ioffe, Szegedy: Batch Normalization. ICML 2015.
 # - Smith, Topin: Super-Convergence.
 #   [arXiv:1708.07120](https://arxiv.org/abs/1708.07120), 2017.
@@ -610,5 +609,6 @@ else:
 # - Loshchilov, Hutter: Decoupled Weight Decay Regularization. ICLR 2019.
 # - Szegedy et al.: Rethinking the Inception Architecture for Computer Vision. CVPR 2016.
 # - Tan, Le: EfficientNetV2: Smaller Models and Faster Training. ICML 2021.
+# - Yun et al.: CutMix: Regularization Strategy to Train Strong Classifiers. ICCV 2019.
 # - Touvron et al.: Fixing the train-test resolution discrepancy. NeurIPS 2019.
 # - Keras: Keras Applications. https://keras.io/api/applications/
