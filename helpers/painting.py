@@ -290,44 +290,60 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
     ``kept`` are the weights of the layers whose maps are to be those of the content, ``painted`` of those whose Gram
     matrices are to be those of the style (with average pooling), ``variation`` that of the total variation.
     """
-    names = list(dict.fromkeys([*kept, *painted]))
-    submodel = get_submodel(model, names)
-    if painted:
-        submodel = keras.models.clone_model(submodel, clone_function=_averaging)
+    names, describe, evaluate = _compiled(model, {*kept, *painted}, bool(painted))
+    wanted = describe(content)[: len(names)] + describe(style)[len(names) :]
+    shares = [weights.get(name, 0.0) for weights in (kept, painted) for name in names][: len(wanted)]
+    return lambda picture: evaluate(picture, tf.constant([variation, *shares]), wanted)
 
-    def features(picture: Any) -> dict[str, Any]:
-        outputs = submodel(preprocess(model, picture), training=False)
-        return dict(zip(names, keras.tree.flatten(outputs), strict=True))
 
-    of_content, of_style = features(content), features(style)
-    goals = [(weight, name, tf.identity, of_content[name]) for name, weight in kept.items()]
-    goals += [(weight, name, gram_matrix, gram_matrix(of_style[name])) for name, weight in painted.items()]
+def _compiled(model: keras.Model, asked: set[str], averaging: bool) -> tuple[list[str], Callable, Callable]:
+    """Names of layers, what these make of a picture, and a graph of the loss for any weights of them and any targets.
 
-    @tf.function
-    def evaluate(picture: Any) -> tuple[Any, Any]:
-        maps, down, right = features(picture), picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
-        loss = variation * (tf.reduce_mean(down**2) + tf.reduce_mean(right**2))
-        for weight, name, form, wanted in goals:
-            distance = tf.reduce_sum((form(maps[name]) - wanted) ** 2)
-            loss += weight * tf.math.divide_no_nan(distance, tf.reduce_sum(wanted**2))
-        return loss, tf.gradients(loss, picture)[0]
+    The layers are those asked for and the first of each block, down to the deepest: so one graph serves many choices.
+    """
+    firsts = {block[0] for block in stages(model)}
+    names = [layer.name for layer in model.layers if layer.name in firsts | asked]
+    while names[-1] not in asked:
+        names.pop()
+    key, kept = (*names, averaging), model.__dict__.setdefault("_paintings", {})
+    if key not in kept:
+        submodel = get_submodel(model, names)
+        if averaging:
+            submodel = keras.models.clone_model(submodel, clone_function=_averaging)
 
-    return evaluate.get_concrete_function(tf.TensorSpec(content.shape))
+        def describe(picture: Any) -> list:
+            maps = keras.tree.flatten(submodel(preprocess(model, picture), training=False))
+            return maps + [gram_matrix(each) for each in maps if averaging]
+
+        @tf.function
+        def evaluate(picture: Any, weights: Any, wanted: list) -> tuple[Any, Any]:
+            down, right = picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
+            losses = [tf.reduce_mean(down**2) + tf.reduce_mean(right**2)]
+            for found, target in zip(describe(picture), wanted, strict=True):
+                losses.append(tf.math.divide_no_nan(tf.reduce_sum((found - target) ** 2), tf.reduce_sum(target**2)))
+            loss = tf.tensordot(weights, losses, 1)
+            return loss, tf.gradients(loss, picture)[0]
+
+        picture, rest = tf.TensorSpec((*model.input_shape[1:3], 3)), tf.TensorSpec(None)
+        kept[key] = describe, evaluate.get_concrete_function(picture, rest, [rest] * len(names) * (1 + averaging))
+    return names, *kept[key]
 
 
 def descend(evaluate: Callable, start: np.ndarray, iters: int, preview: Callable | None = None) -> tuple:
     """The picture, clipped to [0, 1], after some steps that lower a loss; and their number, 0 if it was interrupted."""
-    picture, adam = tf.Variable(start), keras.optimizers.Adam(0.03)
+    picture, mean, square = start, 0.0, 0.0
     try:
-        for _ in progress_bar(iterable=range(iters), desc="painting", unit="step"):
-            adam.apply([evaluate(picture.value())[1]], [picture])
-            picture.assign(tf.clip_by_value(picture, 0, 1))
+        for step in progress_bar(iterable=range(1, iters + 1), desc="painting", unit="step"):
+            gradient = evaluate(tf.constant(picture))[1].numpy()
+            mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+            rate = 0.03 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)  # Adam; Keras' own takes longer than the gradient
+            picture = np.clip(picture - np.float32(rate) * mean / (np.sqrt(square) + 1e-7), 0, 1)
             if preview:
-                preview(picture.numpy())
+                preview(picture)
     except KeyboardInterrupt:
         print("Stopped: the picture so far.")
         iters = 0  # what is left is to enlarge it
-    return picture.numpy(), iters
+    return picture, iters
 
 
 def _averaging(layer: keras.Layer) -> keras.Layer:
