@@ -28,6 +28,7 @@ from .plotting import MAP_COLOURS
 PAPER, FRAME = 254, 255  # in a picture of levels: white, and magenta, which does not occur in viridis
 PALETTE = np.uint8(np.round(matplotlib.colormaps[MAP_COLOURS](np.linspace(0, 1, 256))[:, :3] * 255))
 PALETTE[[PAPER, FRAME]] = (255, 255, 255), (255, 0, 255)
+STEPS = {"previous": -1, "next": 1}
 REMEMBERED = 128  # results, of a network and a photo: its layers, and the last kernels looked at
 NETWORKS = (BUNDLED, "vgg16", "resnet50", "inception_v3", "mobilenet_v2")
 
@@ -88,21 +89,19 @@ class Explorer(widgets.HBox):
         self._lock = threading.Lock()
         self.layer = widgets.Dropdown(options=list(layers), value=start, description=first)
         self.channel = widgets.IntSlider(at, description=noun, continuous_update=slow or not (extras or at))
-        buttons = [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]
-        for button, step in zip(buttons, (-1, 1), strict=True):
+        buttons = widgets.HBox([widgets.Button(description=text, tooltip=f"{text} {noun}") for text in STEPS])
+        for button, step in zip(buttons.children, STEPS.values(), strict=True):
             button.on_click(lambda _, step=step: self.channel.set_trait("value", self.channel.value + step))
         self.place, self.caption = widgets.HTML(description="place"), widgets.HTML()
-        self.picture = widgets.Image(
-            format="png", layout={"max_width": "100%", "margin": "0", "align_self": "flex-start"}
-        )
+        layout = {"max_width": "100%", "margin": "0", "align_self": "flex-start"}
+        self.picture = widgets.Image(format="png", layout=layout)
         self._events = ipyevents.Event(source=self.picture, watched_events=["click"])
         self._events.on_dom_event(self._click)
         self.layer.observe(self.change_layer, "value")
         for control in (self.channel, *self.extras.values()):
             control.observe(self._redraw, "value")
         seen = widgets.VBox([self.picture, self.caption], layout={"flex": "1 1 400px"})
-        self.controls = widgets.VBox([self.layer, self.place, self.channel, widgets.HBox(buttons)])
-        self.controls.children += tuple(self.extras.values())
+        self.controls = widgets.VBox([self.layer, self.place, self.channel, buttons, *self.extras.values()])
         super().__init__([self.controls, seen, Keys()], layout={"flex_flow": "row wrap"})
         self.add_class("explorer")
         self.change_layer()

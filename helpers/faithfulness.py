@@ -48,8 +48,7 @@ def deletion_insertion(
     ties = np.random.default_rng(seed).permutation(saliency.size)
     ranks = np.lexsort((ties, -saliency.ravel())).argsort().reshape(*saliency.shape, 1) / saliency.size
     mean, blurred = whole.mean(axis=(0, 1)), skimage.filters.gaussian(whole, max(whole.shape) / 16, channel_axis=-1)
-    pairs = (mean, whole), (whole, blurred)
-    pictures = [np.where(ranks < share, strong, weak) for strong, weak in pairs for share in shares]
+    pictures = [np.where(ranks < share, *pair) for pair in ((mean, whole), (whole, blurred)) for share in shares]
     scores = question.scores(np.stack(pictures))
     heights = scipy.special.softmax(scores, axis=1) if question.has_head else scores / (scores[0] + 1e-8)
     deletion, insertion = heights[:, question.number].reshape(2, -1)

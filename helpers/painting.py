@@ -245,8 +245,7 @@ def style_transfer(
     if keep_colours:
         colours, content, style = content, _grey(content), _grey(style)
         style = np.clip((style - style.mean()) * content.std() / max(style.std(), 1e-6) + content.mean(), 0, 1)
-    random = np.random.default_rng(seed).normal(0.5, 0.1, content.shape)
-    made = random.clip(0, 1).astype(np.float32) if noise else content
+    made = np.float32(np.random.default_rng(seed).normal(0.5, 0.1, content.shape).clip(0, 1)) if noise else content
     fitting = least // 32 if None in model.input_shape[1:3] else 1
     for divisor in (2**power for power in reversed(range(octaves)) if 2**power <= fitting):
         small, strokes = (load_image(each, [side // divisor for side in each.shape[:2]]) for each in (content, style))
@@ -290,23 +289,11 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
     ``kept`` are the weights of the layers whose maps are to be those of the content, ``painted`` of those whose Gram
     matrices are to be those of the style (with average pooling), ``variation`` that of the total variation.
     """
-    names, describe, evaluate = _compiled(model, {*kept, *painted}, bool(painted))
-    wanted = describe(content)[: len(names)] + describe(style)[len(names) :]
-    shares = [weights.get(name, 0.0) for weights in (kept, painted) for name in names][: len(wanted)]
-    return lambda picture: evaluate(picture, tf.constant([variation, *shares]), wanted)
-
-
-def _compiled(model: keras.Model, asked: set[str], averaging: bool) -> tuple[list[str], Callable, Callable]:
-    """Names of layers, what these make of a picture, and a graph of the loss for any weights of them and any targets.
-
-    The layers are those asked for and the first of each block, down to the deepest: so one graph serves many choices.
-    """
-    firsts = {block[0] for block in stages(model)}
-    names = [layer.name for layer in model.layers if layer.name in firsts | asked]
-    while names[-1] not in asked:
-        names.pop()
-    key, kept = (*names, averaging), model.__dict__.setdefault("_paintings", {})
-    if key not in kept:
+    asked, firsts, averaging = {*kept, *painted}, {block[0] for block in stages(model)}, bool(painted)
+    names = [layer.name for layer in model.layers if layer.name in asked | firsts]
+    names = names[: 1 + max(map(names.index, asked))]  # more than asked for: so one graph serves many choices
+    key, graphs = (*names, averaging), model.__dict__.setdefault("_paintings", {})
+    if key not in graphs:
         submodel = get_submodel(model, names)
         if averaging:
             submodel = keras.models.clone_model(submodel, clone_function=_averaging)
@@ -325,8 +312,11 @@ def _compiled(model: keras.Model, asked: set[str], averaging: bool) -> tuple[lis
             return loss, tf.gradients(loss, picture)[0]
 
         picture, rest = tf.TensorSpec((*model.input_shape[1:3], 3)), tf.TensorSpec(None)
-        kept[key] = describe, evaluate.get_concrete_function(picture, rest, [rest] * len(names) * (1 + averaging))
-    return names, *kept[key]
+        graphs[key] = describe, evaluate.get_concrete_function(picture, rest, [rest] * len(names) * (1 + averaging))
+    describe, evaluate = graphs[key]
+    wanted = describe(content)[: len(names)] + describe(style)[len(names) :]
+    shares = [weights.get(name, 0.0) for weights in (kept, painted) for name in names][: len(wanted)]
+    return lambda picture: evaluate(picture, tf.constant([variation, *shares]), wanted)
 
 
 def descend(evaluate: Callable, start: np.ndarray, iters: int, preview: Callable | None = None) -> tuple:
@@ -334,10 +324,10 @@ def descend(evaluate: Callable, start: np.ndarray, iters: int, preview: Callable
     picture, mean, square = start, 0.0, 0.0
     try:
         for step in progress_bar(iterable=range(1, iters + 1), desc="painting", unit="step"):
-            gradient = evaluate(tf.constant(picture))[1].numpy()
+            gradient = evaluate(tf.constant(picture))[1].numpy()  # then Adam, without what Keras does around it
             mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
-            rate = 0.03 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)  # Adam; Keras' own takes longer than the gradient
-            picture = np.clip(picture - np.float32(rate) * mean / (np.sqrt(square) + 1e-7), 0, 1)
+            rate = 0.03 * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
+            picture = np.clip(picture - rate * mean / (np.sqrt(square) + 1e-7), 0, 1)
             if preview:
                 preview(picture)
     except KeyboardInterrupt:
@@ -348,9 +338,8 @@ def descend(evaluate: Callable, start: np.ndarray, iters: int, preview: Callable
 
 def _averaging(layer: keras.Layer) -> keras.Layer:
     """Average pooling in place of max pooling; any other layer as it is, so that no weights are copied."""
-    if isinstance(layer, keras.layers.MaxPooling2D):
-        return keras.layers.AveragePooling2D.from_config(layer.get_config())
-    return layer
+    is_max = isinstance(layer, keras.layers.MaxPooling2D)
+    return keras.layers.AveragePooling2D.from_config(layer.get_config()) if is_max else layer
 
 
 def stages(model: keras.Model) -> list[list[str]]:
