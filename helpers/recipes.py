@@ -187,9 +187,8 @@ class Climb:
         model, rounds, only = self.model, self.recipe.rounds, self.model.input_shape[1:3]
         # From the first step of each round on: the size of the pictures.
         self.sides = {self.iters * n // rounds: max(16, self.size * (n + 1) // rounds) for n in range(rounds)}
-        for side in self.sides.values():
-            if any(fixed not in (None, side) for fixed in only):
-                raise ValueError(f"{model.name} takes {only[0]} x {only[1]} pixels only, not {side} (rounds {rounds}).")
+        if other := [side for side in self.sides.values() if any(fixed not in (None, side) for fixed in only)]:
+            raise ValueError(f"{model.name} takes {only[0]} x {only[1]} pixels only, not {other[0]} (rounds {rounds}).")
         check_places(model, self.objective, min(self.sides.values()))
         form = ((term.kind, term.layer_name, term.place, term.weight) for term in self.objective.terms)
         key, kept = (*form, self.recipe, self.bfloat16, self.diversity), model.__dict__.setdefault("_ascents", {})
