@@ -144,7 +144,7 @@ def test_an_explorer_fits_a_projector(lab: Lab, call: str) -> None:
 
 
 def test_the_keyboard_alone_will_do(lab: Lab) -> None:
-    """Tab goes from control to control; arrows choose in each, on a button too; Space presses it. JupyterLab gets none."""
+    """Tab goes from control to control, Space presses a button, arrows choose in each. No key goes to JupyterLab."""
     notebook = explore(lab, "kernel_explorer")
     shown, keyboard = pixels(picture(notebook)), notebook.page.keyboard
     menu(notebook, "network").focus()
