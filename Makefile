@@ -2,7 +2,7 @@
 VENV := .venv
 PY := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
 READY := $(VENV)/.ready
-TWICE := -n 2 --dist loadfile --no-loadscope-reorder
+TWICE := -n 2 --dist loadfile --no-loadscope-reorder # two processes; each takes the next file in pytest's order
 RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
