@@ -2,10 +2,11 @@
 VENV := .venv
 PY := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
 READY := $(VENV)/.ready
+TWICE := -n 2 --dist loadfile --no-loadscope-reorder # two processes; each takes the next file in pytest's order
 RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab dashboard test test-all test-browser test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student gallery bench figures address lock
+.PHONY: help install lab dashboard test test-all test-browser chromium test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student gallery bench figures address lock
 
 help:            ## list the targets
 	@awk -F ' *## ' '/^[a-z0-9 -]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-24s %s\n", $$1, $$2}' Makefile
@@ -19,12 +20,15 @@ dashboard: $(READY) ## the explorers on one page, without code, for this machine
 	TQDM_DISABLE=1 $(PY) -m voila notebooks/explorer.ipynb --Voila.ip=127.0.0.1 --VoilaConfiguration.extension_denylist=jupyterlab-jupytext
 
 test: $(READY)    ## unit tests, notebook rules, and every notebook executed and compared
-	$(PY) -m pytest --nbval
+	$(PY) -m pytest --nbval $(TWICE)
 
 test-all: test test-browser test-variants test-vgg16 ## the long tests too
 
 test-browser: $(READY) ## every notebook and the explorers in JupyterLab, in a headless Chromium
-	$(PY) -m pytest tests/browser
+	$(PY) -m pytest tests/browser -n 2 --maxschedchunk 1
+
+chromium: $(READY) ## install a Chromium for make test-browser, where there is none
+	$(PY) -m playwright install --with-deps chromium
 
 test-lax: $(READY) ## the same, but outputs are not compared: for other systems and releases
 	$(PY) -m pytest --nbval-lax

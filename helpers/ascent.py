@@ -125,11 +125,10 @@ def visualize_filters(
     """
     count = _count(model, layer_name)
     goals = [check(model, channel(layer_name, f_index)) for f_index in (range(count) if filters is None else filters)]
-    climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, diversity=0.0, **options)
+    climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, options)
     numbers = [int(goal.terms[0].index) for goal in goals]
     made = zip(goals, numbers, climb.run(np.array([numbers], np.int32), [seed] * len(goals)), strict=False)
-    common = {"layer_name": layer_name, "model": model}
-    return [FilterImage(objective=goal, f_index=number, **common, **row) for goal, number, row in made]
+    return [FilterImage(objective=goal, f_index=n, layer_name=layer_name, model=model, **row) for goal, n, row in made]
 
 
 def _count(model: keras.Model, layer_name: str) -> int:
@@ -180,7 +179,7 @@ def maximize(
     check_real("diversity", diversity)
     if diversity and len(find_layer(model, objective.terms[0].layer_name).output.shape) != FEATURE_MAPS:
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")
-    climb = Climb(model, objective, method, iters, size, seed, diversity=diversity, **options)
+    climb = Climb(model, objective, method, iters, size, seed, options, diversity)
     indices = np.array([[term.index or 0] * count for term in objective.terms], np.int32)
     rows = climb.run(indices, [seed + number for number in range(count)])
     return [AscentImage(objective=objective, **row) for row in rows]

@@ -33,10 +33,15 @@ NETWORKS = (BUNDLED, "vgg16", "resnet50", "inception_v3", "mobilenet_v2")
 
 
 class Keys(anywidget.AnyWidget):
-    """Not to be seen: where it stands, keys choose in the controls, which JupyterLab would take for its own."""
+    """Not to be seen: where it stands, keys choose in the controls, which JupyterLab would take for its own.
 
-    _esm = """export default {render({el}) { setTimeout(() => el.closest(".explorer").addEventListener("focusin",
-        event => event.target.setAttribute("data-lm-suppress-shortcuts", "true"))); }}"""
+    On a button the arrow to the left is "previous", that to the right "next".
+    """
+
+    _esm = """export default {render({el}) { setTimeout(() => { const box = el.closest(".explorer");
+        box.addEventListener("focusin", event => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
+        box.addEventListener("keydown", event => { const word = {ArrowLeft: "previous", ArrowRight: "next"}[event.key];
+            if (event.target.type === "submit" && word) box.querySelector(`[title^=${word}]`).click(); }); }); }}"""
 
 
 class Superseded(Exception):
@@ -88,21 +93,21 @@ class Explorer(widgets.HBox):
         self._lock = threading.Lock()
         self.layer = widgets.Dropdown(options=list(layers), value=start, description=first)
         self.channel = widgets.IntSlider(at, description=noun, continuous_update=slow or not (extras or at))
-        buttons = [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]
-        for button, step in zip(buttons, (-1, 1), strict=True):
+        buttons = widgets.HBox(
+            [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]
+        )
+        for button, step in zip(buttons.children, (-1, 1), strict=True):
             button.on_click(lambda _, step=step: self.channel.set_trait("value", self.channel.value + step))
         self.place, self.caption = widgets.HTML(description="place"), widgets.HTML()
-        self.picture = widgets.Image(
-            format="png", layout={"max_width": "100%", "margin": "0", "align_self": "flex-start"}
-        )
+        layout = {"max_width": "100%", "margin": "0", "align_self": "flex-start"}
+        self.picture = widgets.Image(format="png", layout=layout)
         self._events = ipyevents.Event(source=self.picture, watched_events=["click"])
         self._events.on_dom_event(self._click)
         self.layer.observe(self.change_layer, "value")
         for control in (self.channel, *self.extras.values()):
             control.observe(self._redraw, "value")
         seen = widgets.VBox([self.picture, self.caption], layout={"flex": "1 1 400px"})
-        self.controls = widgets.VBox([self.layer, self.place, self.channel, widgets.HBox(buttons)])
-        self.controls.children += tuple(self.extras.values())
+        self.controls = widgets.VBox([self.layer, self.place, self.channel, buttons, *self.extras.values()])
         super().__init__([self.controls, seen, Keys()], layout={"flex_flow": "row wrap"})
         self.add_class("explorer")
         self.change_layer()
@@ -155,11 +160,10 @@ class Explorer(widgets.HBox):
                     self.say(error)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        data = super()._repr_mimebundle_(**kwargs)
         text = f"{self.title}: {len(self.channels)} {self.first}s, {self.layer.value} shown"
         about = {"alt": re.sub("<[^>]+>", "", self.caption.value)}
         png = base64.b64encode(self.picture.value).decode()
-        return data | {"text/plain": text, "image/png": png}, {"image/png": about}
+        return super()._repr_mimebundle_(**kwargs) | {"text/plain": text, "image/png": png}, {"image/png": about}
 
 
 class NetworkExplorer(Explorer):
@@ -207,12 +211,15 @@ class NetworkExplorer(Explorer):
         self.thumbnail.value = to_png(image)
 
     def _exchange(self, change: dict) -> None:
-        """Another network, with a head if this one has a head, or another photo; if it cannot be had, stay."""
-        image, new, has_head = self.image, change["new"], len(self.model.output_shape) == LOGITS
+        """Another network, or another photo; if it cannot be had, stay.
+
+        It has a head if this one has one and classes are asked for: with one most networks take one size of pictures.
+        """
+        image, new, head = self.image, change["new"], self.noun == "answer" and len(self.model.output_shape) == LOGITS
         try:
             if change["owner"] is self.network and new not in self._loaded:
                 self.caption.value = f"Loading {new} ..."
-                self._loaded[new] = load_model(new, include_top=has_head and new != "vgg16")  # its head takes 2.7 GB
+                self._loaded[new] = load_model(new, include_top=head and new != "vgg16")  # its head takes 2.7 GB
             elif change["owner"] is not self.network and new:
                 image = load_image(new)
         except Exception as error:

@@ -69,7 +69,7 @@ def _with_kernels(model: keras.Model, _: Any = None) -> dict[str, int]:
     return {name: count for name, count in channels_of(model).items() if get_kernels(model, name).shape[3] == count}
 
 
-def _choices(count: int) -> Callable[[keras.Model], dict[str, int]]:
+def _each(count: int) -> Callable[[keras.Model], dict[str, int]]:
     """So many in each convolution."""
     return lambda model: dict.fromkeys(conv_layers(model), count)
 
@@ -223,9 +223,7 @@ def saliency_explorer(model: keras.Model, image: Any = None) -> Explorer:
 
     fast = [*OF_A_LAYER, "gradient", "guided_backpropagation"]
     extras = {"method": widgets.Dropdown(options=fast, description="method")}
-    return NetworkExplorer(
-        "Saliency", model, image, draw, _choices(ANSWERS), 1, noun="answer", extras=extras, slow=True
-    )
+    return NetworkExplorer("Saliency", model, image, draw, _each(ANSWERS), 1, noun="answer", extras=extras, slow=True)
 
 
 def dream_explorer(model: keras.Model, image: Any = None) -> Explorer:
@@ -245,4 +243,4 @@ def dream_explorer(model: keras.Model, image: Any = None) -> Explorer:
         caption = f"<b>A dream of {layer}</b>, strength {strength}: left the photo, right what the layer sees in it."
         return _beside(photo, dream, smooth=True), caption
 
-    return NetworkExplorer("Dream", model, image, draw, _choices(11), 0.5, noun="strength", at=5, slow=True)
+    return NetworkExplorer("Dream", model, image, draw, _each(11), 0.5, noun="strength", at=5, slow=True)

@@ -14,7 +14,6 @@ from .backend import keras
 from .saliency import Question, saliency_map
 
 STEPS = 24  # in which the pixels are deleted or inserted
-SHARES = (0.25, 0.5, 0.75, 1.0)  # of the network that is randomised
 SIX = ("gradient", "smoothgrad", "guided_backpropagation", "integrated_gradients", "grad_cam", "layer_cam")
 
 
@@ -48,8 +47,7 @@ def deletion_insertion(
     ties = np.random.default_rng(seed).permutation(saliency.size)
     ranks = np.lexsort((ties, -saliency.ravel())).argsort().reshape(*saliency.shape, 1) / saliency.size
     mean, blurred = whole.mean(axis=(0, 1)), skimage.filters.gaussian(whole, max(whole.shape) / 16, channel_axis=-1)
-    pairs = (mean, whole), (whole, blurred)
-    pictures = [np.where(ranks < share, strong, weak) for strong, weak in pairs for share in shares]
+    pictures = [np.where(ranks < share, *pair) for pair in ((mean, whole), (whole, blurred)) for share in shares]
     scores = question.scores(np.stack(pictures))
     heights = scipy.special.softmax(scores, axis=1) if question.has_head else scores / (scores[0] + 1e-8)
     deletion, insertion = heights[:, question.number].reshape(2, -1)
@@ -99,7 +97,7 @@ def evaluate_saliency(
     for name, found in trained.items():
         curves = deletion_insertion(model, image, found, first.number, first.seed)
         rows[name] = dict(zip(curves, np.trapezoid(curves, dx=1 / STEPS, axis=0), strict=True))
-    for share in SHARES:
+    for share in (0.25, 0.5, 0.75, 1.0):  # of the network, which is randomised
         copy.set_weights(model.get_weights())
         for array in copy.weights[::-1][: round(share * len(copy.weights))]:
             array.assign(random.permutation(array.numpy().ravel()).reshape(array.shape))

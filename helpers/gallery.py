@@ -182,9 +182,8 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
         Left the pictures. Middle the response, divided by the filter's 99.9th percentile over natural pictures, of the
         picture (disc) and of the worst of its changed copies (square). Right the share of fine detail.
     """
-    count, cards = len(pictures), [picture.quality for picture in pictures]
-    figure = Figure(figsize=(WIDTH, 0.85 * count + 1.1), layout="constrained")
-    rows = range(count)
+    rows, cards = range(len(pictures)), [picture.quality for picture in pictures]
+    figure = Figure(figsize=(WIDTH, 0.85 * len(rows) + 1.1), layout="constrained")
     mosaic = [[f"picture {row}", "response", "detail"] for row in rows]
     axes = figure.subplot_mosaic(mosaic, width_ratios=[0.16, 0.5, 0.34])
     for (label, *_), picture in zip(mosaic, pictures, strict=True):
@@ -201,7 +200,7 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     detail.plot([card.high_frequency for card in cards], rows, "D", color="black", label="its picture")
     detail.set(yticks=[], xlabel="share of fine detail")
     for axis in (response, detail):
-        axis.set(xlim=(0, None), ylim=(count - 0.5, -0.5))
+        axis.set(xlim=(0, None), ylim=(len(rows) - 0.5, -0.5))
         axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
         axis.spines[["top", "right"]].set_visible(False)
     return figure

@@ -136,12 +136,11 @@ def layer_shares(model: keras.Model, layers: Any, total: float = 1.0) -> dict[st
 
 def check_places(model: keras.Model, objective: Objective, side: int) -> None:
     """Raise ValueError if a neuron lies outside of its feature map, for pictures of so many pixels a side."""
-    for term in objective.terms:
-        if term.place is not None:
-            shape = get_submodel(model, term.layer_name).compute_output_shape((1, side, side, 3))
-            if not (term.place[0] < shape[1] and term.place[1] < shape[2]):
-                units = f"{shape[1]} x {shape[2]} units for pictures of {side} x {side} pixels"
-                raise ValueError(f"place is {term.place}; {term.layer_name} gives {units}.")
+    for term in (term for term in objective.terms if term.place is not None):
+        shape = get_submodel(model, term.layer_name).compute_output_shape((1, side, side, 3))
+        if not (term.place[0] < shape[1] and term.place[1] < shape[2]):
+            units = f"{shape[1]} x {shape[2]} units for pictures of {side} x {side} pixels"
+            raise ValueError(f"place is {term.place}; {term.layer_name} gives {units}.")
 
 
 def class_labels(model: keras.Model) -> list[str]:

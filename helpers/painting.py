@@ -245,8 +245,7 @@ def style_transfer(
     if keep_colours:
         colours, content, style = content, _grey(content), _grey(style)
         style = np.clip((style - style.mean()) * content.std() / max(style.std(), 1e-6) + content.mean(), 0, 1)
-    random = np.random.default_rng(seed).normal(0.5, 0.1, content.shape)
-    made = random.clip(0, 1).astype(np.float32) if noise else content
+    made = np.float32(np.random.default_rng(seed).normal(0.5, 0.1, content.shape).clip(0, 1)) if noise else content
     fitting = least // 32 if None in model.input_shape[1:3] else 1
     for divisor in (2**power for power in reversed(range(octaves)) if 2**power <= fitting):
         small, strokes = (load_image(each, [side // divisor for side in each.shape[:2]]) for each in (content, style))
@@ -290,51 +289,57 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
     ``kept`` are the weights of the layers whose maps are to be those of the content, ``painted`` of those whose Gram
     matrices are to be those of the style (with average pooling), ``variation`` that of the total variation.
     """
-    names = list(dict.fromkeys([*kept, *painted]))
-    submodel = get_submodel(model, names)
-    if painted:
-        submodel = keras.models.clone_model(submodel, clone_function=_averaging)
+    asked, firsts, averaging = {*kept, *painted}, {block[0] for block in stages(model)}, bool(painted)
+    names = [layer.name for layer in model.layers if layer.name in asked | firsts]
+    names = names[: 1 + max(map(names.index, asked))]  # more than asked for: so one graph serves many choices
+    key, graphs = (*names, averaging), model.__dict__.setdefault("_paintings", {})
+    if key not in graphs:
+        submodel = get_submodel(model, names)
+        if averaging:
+            submodel = keras.models.clone_model(submodel, clone_function=_averaging)
 
-    def features(picture: Any) -> dict[str, Any]:
-        outputs = submodel(preprocess(model, picture), training=False)
-        return dict(zip(names, keras.tree.flatten(outputs), strict=True))
+        def describe(picture: Any) -> list:
+            maps = keras.tree.flatten(submodel(preprocess(model, picture), training=False))
+            return maps + [gram_matrix(each) for each in maps if averaging]
 
-    of_content, of_style = features(content), features(style)
-    goals = [(weight, name, tf.identity, of_content[name]) for name, weight in kept.items()]
-    goals += [(weight, name, gram_matrix, gram_matrix(of_style[name])) for name, weight in painted.items()]
+        @tf.function
+        def evaluate(picture: Any, weights: Any, wanted: list) -> tuple[Any, Any]:
+            down, right = picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
+            losses = [tf.reduce_mean(down**2) + tf.reduce_mean(right**2)]
+            for found, target in zip(describe(picture), wanted, strict=True):
+                losses.append(tf.math.divide_no_nan(tf.reduce_sum((found - target) ** 2), tf.reduce_sum(target**2)))
+            loss = tf.tensordot(weights, losses, 1)
+            return loss, tf.gradients(loss, picture)[0]
 
-    @tf.function
-    def evaluate(picture: Any) -> tuple[Any, Any]:
-        maps, down, right = features(picture), picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
-        loss = variation * (tf.reduce_mean(down**2) + tf.reduce_mean(right**2))
-        for weight, name, form, wanted in goals:
-            distance = tf.reduce_sum((form(maps[name]) - wanted) ** 2)
-            loss += weight * tf.math.divide_no_nan(distance, tf.reduce_sum(wanted**2))
-        return loss, tf.gradients(loss, picture)[0]
-
-    return evaluate.get_concrete_function(tf.TensorSpec(content.shape))
+        picture, rest = tf.TensorSpec((*model.input_shape[1:3], 3)), tf.TensorSpec(None)
+        graphs[key] = describe, evaluate.get_concrete_function(picture, rest, [rest] * len(names) * (1 + averaging))
+    describe, evaluate = graphs[key]
+    wanted = describe(content)[: len(names)] + describe(style)[len(names) :]
+    shares = [weights.get(name, 0.0) for weights in (kept, painted) for name in names][: len(wanted)]
+    return lambda picture: evaluate(picture, tf.constant([variation, *shares]), wanted)
 
 
 def descend(evaluate: Callable, start: np.ndarray, iters: int, preview: Callable | None = None) -> tuple:
     """The picture, clipped to [0, 1], after some steps that lower a loss; and their number, 0 if it was interrupted."""
-    picture, adam = tf.Variable(start), keras.optimizers.Adam(0.03)
+    picture, mean, square = start, 0.0, 0.0
     try:
-        for _ in progress_bar(iterable=range(iters), desc="painting", unit="step"):
-            adam.apply([evaluate(picture.value())[1]], [picture])
-            picture.assign(tf.clip_by_value(picture, 0, 1))
+        for step in progress_bar(iterable=range(1, iters + 1), desc="painting", unit="step"):
+            gradient = evaluate(tf.constant(picture))[1].numpy()  # then Adam, without what Keras does around it
+            mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+            rate = 0.03 * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
+            picture = np.clip(picture - rate * mean / (np.sqrt(square) + 1e-7), 0, 1)
             if preview:
-                preview(picture.numpy())
+                preview(picture)
     except KeyboardInterrupt:
         print("Stopped: the picture so far.")
         iters = 0  # what is left is to enlarge it
-    return picture.numpy(), iters
+    return picture, iters
 
 
 def _averaging(layer: keras.Layer) -> keras.Layer:
     """Average pooling in place of max pooling; any other layer as it is, so that no weights are copied."""
-    if isinstance(layer, keras.layers.MaxPooling2D):
-        return keras.layers.AveragePooling2D.from_config(layer.get_config())
-    return layer
+    is_max = isinstance(layer, keras.layers.MaxPooling2D)
+    return keras.layers.AveragePooling2D.from_config(layer.get_config()) if is_max else layer
 
 
 def stages(model: keras.Model) -> list[list[str]]:

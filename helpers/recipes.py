@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from .layers import get_submodel
 from .objectives import Objective, check_places, in_bfloat16, responses_of
 
 BATCH = 16  # pictures that are improved together; more cost memory and gain no time on two cores
+OPTIONS = {"bfloat16": False, "snapshots": (), "preview": None}  # what a call may be given besides, and the defaults
 LOOK = 16  # steps between two previews
 # The correlations of colours in ImageNet photos (Lucid, lucid/optvis/param/color.py), scaled to a largest norm of 1.
 COLOUR_CORRELATION = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
@@ -167,12 +168,13 @@ class Climb:
     iters: int
     size: int
     seed: int
-    bfloat16: bool = False
-    snapshots: Sequence[int] = ()
-    preview: Callable | None = None
+    options: dict[str, Any]
     diversity: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in self.options.keys() - OPTIONS:
+            raise TypeError(f"visualize_filters and maximize have no option {name!r}; they have {', '.join(OPTIONS)}.")
+        self.bfloat16, self.snapshots, self.preview = (OPTIONS | self.options).values()
         check_whole("iters", self.iters, 1)
         check_whole("size", self.size, 16, 2048)
         check_whole("seed", self.seed, 0, 2**31 - 10_001)
@@ -185,9 +187,8 @@ class Climb:
         model, rounds, only = self.model, self.recipe.rounds, self.model.input_shape[1:3]
         # From the first step of each round on: the size of the pictures.
         self.sides = {self.iters * n // rounds: max(16, self.size * (n + 1) // rounds) for n in range(rounds)}
-        for side in self.sides.values():
-            if any(fixed not in (None, side) for fixed in only):
-                raise ValueError(f"{model.name} takes {only[0]} x {only[1]} pixels only, not {side} (rounds {rounds}).")
+        if other := [side for side in self.sides.values() if any(fixed not in (None, side) for fixed in only)]:
+            raise ValueError(f"{model.name} takes {only[0]} x {only[1]} pixels only, not {other[0]} (rounds {rounds}).")
         check_places(model, self.objective, min(self.sides.values()))
         form = ((term.kind, term.layer_name, term.place, term.weight) for term in self.objective.terms)
         key, kept = (*form, self.recipe, self.bfloat16, self.diversity), model.__dict__.setdefault("_ascents", {})

@@ -383,3 +383,16 @@ def test_a_filter_can_be_avoided(small: keras.Model) -> None:
     (made,) = maximize(small, -channel("conv", 5), 24, 18)
     (liked,) = maximize(small, channel("conv", 5), 1, 18)
     assert made.history[-1] > made.history[0] and made.response > -liked.response
+
+
+def test_an_option_that_there_is_not_is_named(model: keras.Model) -> None:
+    words = "visualize_filters and maximize have no option 'bfloat'; they have bfloat16, snapshots, preview"
+    for call in (
+        lambda: helpers.visualize_filter(model, "block1_conv1", 0, bfloat=True),
+        lambda: helpers.visualize_filters(model, "block1_conv1", [0], bfloat=True),
+        lambda: helpers.maximize(model, helpers.channel("block1_conv1", 0), bfloat=True),
+    ):
+        with pytest.raises(TypeError, match=words):
+            call()
+    with pytest.raises(TypeError, match="no option 'diversity'"):
+        helpers.visualize_filters(model, "block1_conv1", [0], diversity=0.5)

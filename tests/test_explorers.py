@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import helpers
-from helpers import FilterImage, controls, explorers, keras
+from helpers import FilterImage, controls, explorers, keras, models
 from helpers.controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer
 from helpers.gallery import stored_layer
 from helpers.plotting import normalize
@@ -312,6 +312,30 @@ def test_another_network_comes_with_its_layers_and_one_that_cannot_be_had_is_ref
     assert "resnet50 cannot be downloaded." in explorer.caption.value
     explorer.network.value = "small"
     assert list(explorer.channels) == ["only"] and explorer.channel.max == 2
+
+
+@pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
+def test_a_network_of_another_family_does_as_well(
+    model: keras.Model, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, make: Callable
+) -> None:
+    """MobileNetV2 has other layers, some with no kernel of their own, and with its head takes one size of pictures."""
+    monkeypatch.setenv("CNN_WEIGHTS", "none")
+    monkeypatch.setattr(models, "_imagenet_labels", lambda: [f"class {number}" for number in range(1000)])
+    explorer = make(model, image=photo)
+    before = shown(explorer)
+    if make is helpers.filter_explorer:
+        explorer.extras["steps"].value = 2
+    explorer.network.value = "mobilenet_v2"
+    after = shown(explorer)
+    assert "mobilenetv2" in explorer.model.name and explorer.layer.value == explorer.layer.options[0] == "Conv1"
+    assert "Conv1" in explorer.caption.value and "did not work" not in explorer.caption.value
+    assert after.shape != before.shape or (after != before).any()
+    assert ("for class " in explorer.caption.value) is (make is helpers.saliency_explorer)
+    explorer.layer.value = "block_3_expand"
+    explorer.channel.value = 1
+    assert not np.array_equal(shown(explorer), after) and "block_3_expand" in explorer.caption.value
+    explorer.network.value = "mini_vgg16"
+    assert shown(explorer) is not None and "block1_conv1" in explorer.caption.value
 
 
 def test_a_new_choice_ends_the_old_drawing_and_old_choices_are_never_drawn() -> None:

@@ -98,6 +98,22 @@ def test_pooling_takes_the_mean_where_a_style_is_painted_and_else_the_largest() 
         assert float(loss(tf.constant(image))[0]) == pytest.approx(expected, rel=1e-4)
 
 
+def test_choices_of_layers_weights_and_sizes_share_one_graph(model: keras.Model, photos: tuple) -> None:
+    """What a painting costs before its first step; other weights and targets must not be those of the graph."""
+    model.__dict__.pop("_paintings", None)
+    small = helpers.sample_image("cat", 64), helpers.sample_image("flower", 48)
+    found = []
+    for content, style in ("31", "13", "33", "23"):
+        parts = {f"block{content}_conv1": 2.0}, {f"block{style}_conv1": 3.0}
+        found += [
+            float(feature_loss(model, *pair, *parts, 0.5)(tf.constant(pair[0][::-1]))[0]) for pair in (photos, small)
+        ]
+    assert len(model._paintings) == 1 and len({round(loss, 5) for loss in found}) == len(found), found
+    feature_loss(model, *photos, {"block3_conv1": 1.0}, {}, 0.0)
+    feature_loss(model, *photos, {"block1_conv1": 1.0}, {"block2_conv1": 1.0}, 0.0)
+    assert len(model._paintings) == 3, "without a style with max pooling, and no deeper than is asked for"
+
+
 def test_a_layer_that_is_silent_on_the_target_does_not_count() -> None:
     inputs = keras.Input((None, None, 3))
     network = keras.Model(inputs, keras.layers.Conv2D(2, 1, activation="relu", name="conv")(inputs), name="silent")

@@ -46,8 +46,8 @@ SETTINGS = {
 }
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = (
-    "The browser tests need Chromium: `sudo apt install chromium`, or `python -m playwright install chromium`, or name "
-    "the program of one that you have in the environment variable CHROMIUM."
+    "The browser tests need Chromium: `sudo apt install chromium` on Debian, `make chromium` elsewhere, or name the "
+    "program of one that you have in the environment variable CHROMIUM."
 )
 
 

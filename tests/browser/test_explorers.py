@@ -11,7 +11,13 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.lab import ROOT, Lab, Notebook, pixels, upload
 
-EXPLORERS = ("kernel_explorer", "feature_map_explorer", "filter_explorer", "saliency_explorer", "dream_explorer")
+EXPLORERS = {  # and what each has to choose beside network, photo and layer
+    "kernel_explorer": {"kernel"},
+    "feature_map_explorer": {"channel"},
+    "filter_explorer": {"filter", "steps"},
+    "saliency_explorer": {"answer", "method"},
+    "dream_explorer": {"strength"},
+}
 MAPS = """
 import json, numpy as np
 from helpers.controls import PALETTE
@@ -19,6 +25,10 @@ maps = helpers.feature_maps(model, helpers.sample_image("cat"), "{layer}")["{lay
 levels = np.round((maps - maps.min()) / np.ptp(maps) * 253).astype(int)
 print(json.dumps([PALETTE[levels].tolist(), explorer.channel.value, explorer.layer.value]))
 """
+FOCUSED = """() => {
+    const widget = document.activeElement.closest('.jupyter-widgets');
+    return widget ? (widget.querySelector('.widget-label') || widget).innerText.trim().split(' ')[0] : '';
+}"""
 LIGHTNESS = """element => {
     const light = colour => colour.match(/[\\d.]+/g).slice(0, 3).reduce((sum, level) => sum + Number(level), 0) / 765;
     let behind = element;
@@ -108,6 +118,12 @@ def test_each_control_changes_the_picture_in_light_and_dark(lab: Lab, call: str)
     shown = changes(notebook, shown)
     expect(caption(notebook)).to_contain_text("block2_conv2")
     assert "4 of 13" in notebook.widgets.inner_text()
+    menu(notebook, "network").focus()
+    reached = set()
+    for _ in range(12):
+        notebook.page.keyboard.press("Tab")
+        reached.add(notebook.page.evaluate(FOCUSED))
+    assert {"photo", "upload", "layer", "previous", "next"} | EXPLORERS[call] <= reached, "Tab passes a control by"
     lab.theme("Dark")
     for text in (caption(notebook), notebook.widgets.locator(".widget-label").first):
         letters, ground = text.evaluate(LIGHTNESS)
@@ -128,7 +144,7 @@ def test_an_explorer_fits_a_projector(lab: Lab, call: str) -> None:
 
 
 def test_the_keyboard_alone_will_do(lab: Lab) -> None:
-    """Tab goes from control to control; arrows choose in each; Space presses a button. No key goes to JupyterLab."""
+    """Tab goes from control to control, Space presses a button, arrows choose in each. No key goes to JupyterLab."""
     notebook = explore(lab, "kernel_explorer")
     shown, keyboard = pixels(picture(notebook)), notebook.page.keyboard
     menu(notebook, "network").focus()
@@ -153,6 +169,10 @@ def test_the_keyboard_alone_will_do(lab: Lab) -> None:
             keyboard.press("Space")
             shown = changes(notebook, shown)
             expect(caption(notebook)).to_contain_text("kernel 2 of")
+            for key, number in (("ArrowLeft", 1), ("ArrowRight", 2)):
+                keyboard.press(key)
+                shown = changes(notebook, shown)
+                expect(caption(notebook)).to_contain_text(f"kernel {number} of")
             keyboard.press("b")  # elsewhere it makes a new cell
             assert len(notebook.page.locator(".jp-CodeCell").all()) == 2
             return
