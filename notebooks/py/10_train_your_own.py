@@ -168,8 +168,8 @@ print("target:", ", ".join(f"{value:.0%} {name}" for name, value in target.items
 
 # %%
 pictures = dict(zip(("your photo", "coffee", "mixed"), [*photos, mixed], strict=True))
-caption = "A photo, another one, and both mixed by CutMix: the lower right square of the third picture is coffee, and so "
-caption += "is the square's share of its target. What can a network still learn from what is left of the first?"
+caption = "A photo, another one, and both mixed by CutMix: the lower right square of the third picture is coffee, and "
+caption += "so is the square's share of its target. What can a network still learn from what is left of the first?"
 helpers.show(helpers.plot_images(pictures, columns=3), caption)
 
 # %% [markdown]
@@ -582,8 +582,8 @@ else:
 # %% [markdown]
 # ## Summary
 # The bundled network learned from small crops first and large ones last, from pictures that were cut up and mixed, and
-# settled as its learning rate fell. Its batch normalisation was folded into the kernels, which changes nothing but the work. A test
-# is worth what separates it from the training: patches from the same half of a photo flatter the network.
+# settled as its learning rate fell. Its batch normalisation was folded into the kernels, which changes nothing but the
+# work. A test is worth what separates it from the training: patches from the same half of a photo flatter the network.
 #
 # Think about: Why can batch normalisation not be folded *during* training? What would you have to change in the patches
 # so that colour no longer helps? The network says "espresso" with certainty to a photo of tea: which of its numbers
