@@ -228,9 +228,12 @@ def test_the_gallery_is_current_and_holds_what_its_cards_say() -> None:
         cards = helpers.quality_cards(model, layer, chosen, [pictures[number] for number in chosen])
         said = [entry["filters"][number]["response"] for number in chosen]
         assert np.corrcoef([card.response for card in cards], said)[0, 1] > 0.95, "WebP changes little"
+        excited = helpers.quality.natural_responses(model, layer, 96).p999 > 0
+        assert all(excited[n] <= (not row["silent"]) for n, row in enumerate(entry["filters"])), "alive if ever excited"
     rows = [row for entry in index.values() for row in entry["filters"]]
-    assert not any(row["silent"] for row in rows)
     assert np.mean([row["ratio"] > 1 for row in rows]) > 0.98 and np.mean([row["held_out"] > 1 for row in rows]) > 0.9
+    assert np.mean([row["rank"] == 1 for row in rows]) > 0.95
+    assert np.median([row["high_frequency"] / row["natural_high_frequency"] for row in rows]) < 1.5
 
 
 def test_what_is_said_of_the_bundled_network_is_true() -> None:
