@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "images" / "filters.png"
 ANIMATION = ROOT / "images" / "convolution.gif"
-ROWS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3")
 COUNT = 8
+ROWS = dict.fromkeys(("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3"), range(COUNT))
+ROWS["block5_conv1"] = (36, 84, 109, 114, 50, 18, 77, 22)  # chosen: things with a name
 
 
 def draw_filters() -> None:
     """One row of the gallery's filters for each block."""
-    import numpy as np
 
     import helpers
     from helpers.gallery import stored_layer
@@ -27,7 +27,7 @@ def draw_filters() -> None:
     from helpers.plotting import tile
 
     model = helpers.load_model("mini_vgg16")
-    pictures = np.concatenate([stored_layer(model, layer)[1][:COUNT] for layer in ROWS])
+    pictures = [stored_layer(model, layer)[1][number] for layer, numbers in ROWS.items() for number in numbers]
     to_pil(tile(pictures, columns=COUNT, gap=4)).save(PICTURE, optimize=True)
 
 
