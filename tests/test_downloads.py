@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import ast
 import concurrent.futures
 import functools
+import gc
 import hashlib
 import http.server
 import io
 import os
+import re
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import filelock
+import h5py
+import numpy as np
 import pytest
+from keras.src.legacy.saving import legacy_h5_format
 from tqdm import tqdm
 
 import helpers
-from helpers import downloads, models
+from helpers import downloads, keras, models
 from helpers.downloads import fetch
 from helpers.errors import WeightsUnavailable
 
 CONTENT = bytes(range(256)) * 400
 MD5, SHA256 = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
+TRICKLE = b"a byte at a time"
 HTML = b"<!doctype html><title>Sign in to the campus network</title>"
 RESNET = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
 VGG16 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -60,6 +72,64 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def missing(self) -> None:
         self.send_error(404)
+
+    def failing(self) -> None:
+        self.send_error(500)
+
+    def circle(self) -> None:
+        self.redirect(self.path)
+
+    def aside(self) -> None:
+        self.redirect("file:///etc/passwd")
+
+    def redirect(self, to: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", to)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def pieces(self) -> None:
+        """In chunks: how long the file is nobody knows before."""
+        self.protocol_version = "HTTP/1.1"
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(CONTENT), 1000):
+            data = CONTENT[start : start + 1000]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+            if self.path == "/pieces.cut" and start > 9000:
+                break
+        else:
+            self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = True
+
+    def cut(self) -> None:
+        """It does not say how long the file is, and stops early."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(CONTENT[:5000])
+
+    def slow_head(self) -> None:
+        """A head that never ends, a line now and then."""
+        self.send_response(200)
+        for number in range(100):
+            self.send_header(f"X-{number}", "more")
+            self.flush_headers()
+            if self.server.closing.wait(SILENCE / 4):
+                break
+
+    def trickle(self) -> None:
+        """A byte now and then, always before one has waited too long."""
+        self.begin(len(TRICKLE))
+        for byte in TRICKLE:
+            self.wfile.write(bytes([byte]))
+            time.sleep(SILENCE / 4)
+
+    def stops(self) -> None:
+        """``/stops.1000`` sends so many bytes and then nothing."""
+        self.begin()
+        self.wfile.write(CONTENT[: int(self.path.partition(".")[2])])
+        self.server.closing.wait(60)
 
     def half(self) -> None:
         self.begin()
@@ -122,11 +192,11 @@ def test_slow_download_goes_on_and_shows_it(server: Any, tmp_path: Path, monkeyp
 
     def show(**options: Any) -> tqdm:
         bars.append(tqdm(**options, file=io.StringIO(), disable=False))
-        return bars[0]
+        return bars[-1]
 
     monkeypatch.setattr(downloads, "progress_bar", show)
     assert fetch(f"{server.address}/drips", tmp_path / "weights.h5", MD5, str).read_bytes() == CONTENT
-    assert bars[0].n == bars[0].total == len(CONTENT)
+    assert bars[-1].n == bars[-1].total == len(CONTENT)
 
 
 def test_several_at_once_each_get_the_whole_file(server: Any, tmp_path: Path) -> None:
@@ -152,6 +222,11 @@ REASONS = {
     "half": "the connection broke",
     "silent": "no byte for",
     "stalls": "no byte for",
+    "failing": "500",
+    "circle": "Exceeded 30 redirects",
+    "aside": "file:///etc/passwd",
+    "cut": "not the right one",
+    "pieces.cut": "the connection broke",
 }
 
 
@@ -171,8 +246,26 @@ def test_web_page_is_no_file_of_weights(server: Any, tmp_path: Path) -> None:
     assert "damaged" in refusal(f"{server.address}/page", tmp_path / "weights.h5", None)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the socket that was left alone
+def test_head_that_never_ends(server: Any, tmp_path: Path) -> None:
+    """Each line comes in time, the answer never does."""
+    assert "no byte for" in refusal(f"{server.address}/slow_head", tmp_path / "weights.h5")
+    server.closing.set()
+    time.sleep(SILENCE / 2)
+    gc.collect()
+
+
 def test_port_that_refuses(server: Any, tmp_path: Path) -> None:
     assert "no connection" in refusal("http://127.0.0.1:9/weights.h5", tmp_path / "weights.h5")
+    assert not server.asked
+
+
+def test_proxy_that_refuses(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens where the proxy should be; or it listens and lets nobody through."""
+    for proxy in ("http://127.0.0.1:9", server.address):
+        monkeypatch.setenv("https_proxy", proxy)
+        said = refusal("https://weights.example/weights.h5", tmp_path / "weights.h5")
+        assert "no connection through the proxy" in said
     assert not server.asked
 
 
@@ -208,6 +301,152 @@ def test_folder_that_cannot_be_made(server: Any, tmp_path: Path) -> None:
         fetch(f"{server.address}/right", tmp_path / "file" / "weights.h5", MD5, str)
 
 
+def test_slow_drip_goes_on_and_every_byte_shows(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow: nobody waits for a block to be full."""
+    steps: list[int] = []
+    bar = mock.MagicMock()
+    bar.__enter__.return_value.update = steps.append
+    bar.__enter__.return_value.n = 0
+    monkeypatch.setattr(downloads, "progress_bar", lambda **_: bar)
+    assert fetch(f"{server.address}/trickle", tmp_path / "weights.bin", None, str).read_bytes() == TRICKLE
+    assert sum(steps) == len(TRICKLE) and len([step for step in steps if step]) > len(TRICKLE) / 2
+
+
+def test_file_that_comes_in_chunks(server: Any, tmp_path: Path) -> None:
+    assert fetch(f"{server.address}/pieces", tmp_path / "weights.h5", MD5, str).read_bytes() == CONTENT
+
+
+FETCH = """import sys, pathlib, hashlib
+from helpers import downloads
+path = downloads.fetch(sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3], str)
+print(hashlib.md5(path.read_bytes()).hexdigest())"""
+
+
+def python(code: str, *arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run it in a process of its own, which finds what this one finds."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, env=environment(env), capture_output=True, text=True, check=False, timeout=60)
+
+
+def environment(changes: dict[str, str] | None = None) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | (changes or {})
+
+
+def start(*arguments: object, **changes: str) -> subprocess.Popen[str]:
+    """Fetch in another process, which is not waited for."""
+    command, pipe = [sys.executable, "-c", FETCH, *map(str, arguments)], subprocess.PIPE
+    return subprocess.Popen(command, env=environment(changes), stdout=pipe, stderr=pipe, text=True)
+
+
+@pytest.mark.parametrize("sent", [0, 1, 70_000, len(CONTENT) - 1])
+def test_killed_at_any_byte_and_started_again(server: Any, tmp_path: Path, sent: int) -> None:
+    """What is left behind is never loaded, does not get more, and is gone after the next download."""
+    path = tmp_path / "weights.h5"
+    for _ in range(2):
+        with start(f"{server.address}/stops.{sent}", path, MD5) as process:
+            until(lambda: sum(file.stat().st_size for file in tmp_path.glob("part-*")) >= sent and any(server.asked))
+            process.kill()
+        assert process.returncode == -signal.SIGKILL and not path.exists()
+        assert len(list(tmp_path.iterdir())) <= 2
+        server.asked.clear()
+    assert fetch(f"{server.address}/right", path, MD5, str).read_bytes() == CONTENT
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_eight_processes_and_one_download(server: Any, tmp_path: Path) -> None:
+    """A class on one shared home: one process downloads, the others wait for it and show how far it is."""
+    for _ in range(2):  # the second time the file is there
+        processes = [start(f"{server.address}/drips", tmp_path / "weights.h5", MD5, TQDM_DISABLE="0") for _ in range(8)]
+        said = [process.communicate(timeout=60) for process in processes]
+        assert [out for out, _ in said] == [f"{MD5}\n"] * 8
+        assert server.asked == ["/drips"]
+        assert [path.name for path in tmp_path.iterdir()] == ["weights.h5"]
+
+
+def test_who_waits_sees_the_download_of_the_other_grow(server: Any, tmp_path: Path) -> None:
+    path = tmp_path / "weights.h5"
+    with (
+        filelock.FileLock(f"{path}.lock") as held,
+        start(f"{server.address}/right", path, MD5, TQDM_DISABLE="0") as one,
+    ):
+        for size in range(0, 50_000, 10_000):
+            (tmp_path / "part-weights.h5").write_bytes(CONTENT[:size])
+            time.sleep(0.5)
+        path.write_bytes(CONTENT)
+        held.release()
+        out, shown = one.communicate(timeout=60)
+    assert out == f"{MD5}\n" and not server.asked
+    sizes = re.findall(r"another process is at weights.h5: ([0-9.]+k?)B", shown)
+    assert len(sizes) > 3 and sizes == sorted(sizes) and sizes[-1] != sizes[0]
+
+
+def test_process_that_holds_the_file_and_does_nothing(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "STUCK", 1)
+    with filelock.FileLock(tmp_path / "weights.h5.lock"):
+        said = refusal(f"{server.address}/right", tmp_path / "weights.h5")
+    assert "another process holds it and has written nothing for 1 seconds" in said
+    assert not server.asked
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limits for processes")
+def test_file_that_may_not_grow(server: Any, tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+    run = python(limit + FETCH, f"{server.address}/right", tmp_path / "weights.h5", MD5)
+    assert "WeightsUnavailable: weights.h5 is not in" in run.stderr and "File too large" in run.stderr
+    assert "set KERAS_HOME to another folder" in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_full_disk(server: Any, tmp_path: Path) -> None:
+    """A real one, of 64 kB, where this user may mount it."""
+    ours = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    mount = 'mount -t tmpfs -o size=64k tmpfs "$1"'
+    if not shutil.which("unshare") or subprocess.run([*ours, mount, "", tmp_path], check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    script = f'{mount}; "$2" -c "$3" "$4" "$1/weights.h5" "$5"; ls -A "$1"'
+    arguments = [tmp_path, sys.executable, FETCH, f"{server.address}/right", MD5]
+    run = subprocess.run(
+        [*ours, script, "", *arguments], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert "No space left on device" in run.stderr and "set KERAS_HOME to another folder" in run.stderr
+    assert "WeightsUnavailable: weights.h5 is not in" in run.stderr and run.stdout == ""
+
+
+@pytest.fixture
+def read_only() -> Iterator[Path]:
+    """A folder into which this process cannot write, even if it is root's."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        (Path(folder) / "weights.h5").write_bytes(CONTENT)
+        os.chmod(folder, 0o555)
+        root = hasattr(os, "geteuid") and os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        yield Path(folder)
+        if root:
+            os.seteuid(0)
+        os.chmod(folder, 0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no read-only folders")
+def test_read_only_folder(server: Any, read_only: Path) -> None:
+    """What is there is loaded; what is not cannot be brought."""
+    assert fetch(f"{server.address}/right", read_only / "weights.h5", MD5, str).read_bytes() == CONTENT
+    for path in (read_only / "other.h5", read_only / "new folder" / "other.h5"):
+        said = refusal(f"{server.address}/right", path)
+        assert "Permission denied" in said and "set KERAS_HOME to another folder" in said
+    assert not server.asked
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty Keras cache, no network, and nobody has asked for a network by name."""
@@ -218,8 +457,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_named_network_that_cannot_be_had(tmp_path: Path) -> None:
     code = "import helpers\nmodel = helpers.load_model('resnet50')"
-    environment = os.environ | {"KERAS_HOME": str(tmp_path), "PYTHONPATH": str(Path(helpers.__file__).parent.parent)}
-    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    run = python(code, env={"KERAS_HOME": str(tmp_path)})
     said = run.stderr.splitlines()[-1]
     for part in ("WeightsUnavailable: ", f"{RESNET} is not in {tmp_path / 'models'}", "about 94 MB", "no connection"):
         assert part in said
@@ -260,13 +498,159 @@ def test_damaged_bundled_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
         helpers.load_model("mini_vgg16")
 
 
-def test_damaged_cached_file_that_keras_does_not_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MobileNet's files have no hash in Keras: a cut one is found when it is read."""
-    monkeypatch.setattr(downloads, "keras_cache", lambda: tmp_path)
-    monkeypatch.setattr(models, "keras_cache", lambda: tmp_path)
-    (tmp_path / "mobilenet_1_0_224_tf_no_top.h5").write_bytes(downloads.HDF5 + b"cut")
+@pytest.fixture(scope="module")
+def mobilenet() -> keras.Model:
+    return keras.applications.MobileNet(include_top=False, weights=None, input_shape=(128, 128, 3))
+
+
+@pytest.fixture
+def mobilenet_file(mobilenet: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Path]:
+    """Random weights in a Keras cache, as the file for pictures of that size; nothing can be downloaded."""
+    for module in (downloads, models):
+        monkeypatch.setattr(module, "keras_cache", lambda: tmp_path)
+
+    def write(size: int) -> Path:
+        path = tmp_path / f"mobilenet_1_0_{size}_tf_no_top.h5"
+        with h5py.File(path, "w") as file:
+            legacy_h5_format.save_weights_to_hdf5_group(file, mobilenet)
+        return path
+
+    return write
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def flip_one_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def load_mobilenet(size: int) -> keras.Model:
+    return helpers.load_model("mobilenet", input_shape=(size, size, 3))
+
+
+def test_keras_gives_a_hash_to_all_files_but_those_of_mobilenet_v1_and_v2() -> None:
+    """If a release changes that, the list of hashes of our own needs another look."""
+    without = set()
+    keras_source = Path(sys.modules[keras.utils.get_file.__module__].__file__).parent.parent
+    for file in (keras_source / "applications").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "get_file" and "test" not in file.stem:
+                without |= {file.stem} - {file.stem for keyword in node.keywords if keyword.arg == "file_hash"}
+    assert without == {"mobilenet", "mobilenet_v2"}
+    lines = downloads.KNOWN.read_text().splitlines()
+    assert all(re.fullmatch(r"[0-9a-f]{32}  mobilenet_[a-z0-9_.]+\.h5", line) for line in lines) and len(lines) == 4
+
+
+def test_hash_that_keras_does_not_know(
+    mobilenet_file: Any, mobilenet: keras.Model, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """One bit is wrong: no other check would find it."""
+    path = mobilenet_file(224)
+    with pytest.raises(WeightsUnavailable, match=f"{path.name} is damaged in {tmp_path}"):
+        load_mobilenet(224)
+    (tmp_path / "known").write_text(f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.name}\n")
+    monkeypatch.setattr(downloads, "KNOWN", tmp_path / "known")
+    np.testing.assert_array_equal(load_mobilenet(224).get_weights()[0], mobilenet.get_weights()[0])
+    flip_one_bit(path)
+    with pytest.raises(WeightsUnavailable, match=f"{path.name} is damaged in {tmp_path}"):
+        load_mobilenet(224)
+
+
+def test_files_whose_hash_nobody_published(mobilenet_file: Any, mobilenet: keras.Model, tmp_path: Path) -> None:
+    """A whole HDF5 file is loaded, one that was cut is not; nor is one that holds something else."""
+    path = mobilenet_file(128)
+    np.testing.assert_array_equal(load_mobilenet(128).get_weights()[0], mobilenet.get_weights()[0])
+    cut(path)
+    with pytest.raises(WeightsUnavailable, match=f"{path.name} is damaged in {tmp_path}"):
+        load_mobilenet(128)
+    with h5py.File(path, "w") as file:
+        file["something"] = np.zeros(3)
     with pytest.raises(WeightsUnavailable, match=f"A file in {tmp_path} cannot be read as weights of mobilenet"):
-        helpers.load_model("mobilenet")
+        load_mobilenet(128)
+
+
+def test_wrong_shape_is_not_blamed_on_the_file() -> None:
+    with pytest.raises(ValueError, match=r"(?i)input size|input_shape"):
+        helpers.load_model("vgg16", input_shape=(16, 16, 3))
+
+
+def test_home_that_is_not_there(tmp_path: Path) -> None:
+    """Keras goes to another folder then; whatever it finds there, the default network is loaded."""
+    code = "import os; del os.environ['KERAS_HOME'], os.environ['CNN_MODEL']; import helpers; helpers.load_model()"
+    run = python(code, env={"HOME": str(tmp_path / "none"), "USERPROFILE": str(tmp_path / "none")})
+    assert run.returncode == 0 and "13 convolutions" in run.stdout, run.stderr
+
+
+@pytest.mark.parametrize("name", ["own.h5", "own.weights.h5"])
+def test_file_of_ones_own(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    model = helpers.load_model("mini_vgg16", weights=None)
+    if name == "own.h5":
+        with h5py.File(tmp_path / name, "w") as file:
+            legacy_h5_format.save_weights_to_hdf5_group(file, model)
+    else:
+        model.save_weights(tmp_path / name)
+    for file in (tmp_path / name, str(tmp_path / name)):
+        loaded = helpers.load_model("mini_vgg16", weights=file)
+        for one, other in zip(loaded.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert f"{name} weights" in capsys.readouterr().out
+    cut(tmp_path / name)
+    with pytest.raises(WeightsUnavailable, match=f"{tmp_path / name} cannot be read as weights of mini_vgg16"):
+        helpers.load_model("mini_vgg16", weights=tmp_path / name)
+
+
+class Bomb:
+    """Whoever unpickles it leaves a file behind."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize("name", ["own.keras", "own.h5", "own.npz", "own.weights.json", "folder.h5", "pipe.h5"])
+def test_files_that_could_hold_code_are_not_opened(tmp_path: Path, name: str) -> None:
+    """Or they are no files. A network of one's own with a Lambda layer, as .h5, has not these weights."""
+    mark, path = tmp_path / "mark", tmp_path / name
+    if name.startswith("folder"):
+        path.mkdir()
+    elif name.startswith("pipe"):
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("this system has no such files")
+        os.mkfifo(path)
+    elif path.suffix in (".keras", ".h5"):
+        inputs = keras.Input((8, 8, 3))
+        code = eval(f"lambda pictures: __import__('pathlib').Path({str(mark)!r}).touch() or pictures")
+        keras.Model(inputs, keras.layers.Lambda(code, output_shape=(8, 8, 3))(inputs)).save(path)
+        mark.unlink(missing_ok=True)
+    else:
+        np.savez(path, np.array([Bomb(mark)], object))
+        path.with_name(f"{name}.npz").rename(path) if path.suffix != ".npz" else None
+    with pytest.raises(WeightsUnavailable, match=f"{path} cannot be read as weights of mini_vgg16"):
+        helpers.load_model("mini_vgg16", weights=path)
+    assert not mark.exists()
+
+
+def test_bundled_file_with_code_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if its hash were right."""
+    np.savez(tmp_path / "mini_vgg16.npz", labels=np.array([Bomb(tmp_path / "mark")], object))
+    monkeypatch.setattr(models, "BUNDLED_FILE", tmp_path / "mini_vgg16.npz")
+    digest = hashlib.sha256((tmp_path / "mini_vgg16.npz").read_bytes()).hexdigest()
+    monkeypatch.setattr(models, "BUNDLED_SHA256", digest)
+    models._bundled_arrays.cache_clear()
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        helpers.load_model("mini_vgg16")
+    assert not (tmp_path / "mark").exists()
+
+
+def test_nothing_is_ever_unpickled() -> None:
+    for file in Path(helpers.__file__).parent.rglob("*.py"):
+        assert not re.search(r"allow_pickle=True|safe_mode=False|import pickle|enable_unsafe", file.read_text()), file
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "notes.weights.h5", "none.weights.h5"])
