@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from .downloads import answer, reason
+from .downloads import answer, pieces, reason
 from .errors import ImageError, is_whole
 
 IMAGE_FOLDER = Path(__file__).resolve().parent.parent / "images"
 MAX_PIXELS = 50_000_000  # a phone's largest photos have 50 megapixels; as float32 RGB that is 600 MB
+FORMATS = ("JPEG", "PNG", "GIF", "WebP", "TIFF", "BMP", "AVIF")  # of others some start a program (PostScript)
 MAX_BYTES = 100_000_000
 LONGEST_SIDE = 384  # pixels, of a picture whose size is not asked for
 MAX_SIDE = 8192
@@ -124,8 +125,8 @@ def _checked_size(size: Any) -> tuple[int, int]:
 
 
 def _check_pixels(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"it has {width} x {height} pixels, and the limit is {MAX_PIXELS:,} pixels")
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ValueError(f"it has {width} x {height} pixels, and the limits are 1 and {MAX_PIXELS:,} pixels")
 
 
 def _name(source: Any) -> str:
@@ -163,8 +164,8 @@ def _file_or_address(text: str) -> bytes:
     end, data = time.monotonic() + MAX_SECONDS, bytearray()
     with answer(text) as response:
         response.raise_for_status()
-        for chunk in response.iter_content(1024):  # small: a chunk comes when it is full
-            data += chunk
+        for piece in pieces(response):
+            data += piece
             if time.monotonic() > end:
                 raise ValueError(f"it took over {MAX_SECONDS} seconds")
             if len(data) > MAX_BYTES:
@@ -178,11 +179,11 @@ def _decodable(data: bytes) -> Image.Image:
     if len(data) > MAX_BYTES:
         raise ValueError(f"it is too large: it has over {MAX_BYTES:,} bytes")
     try:
-        return Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise ValueError(f"it is too large: the limit is {MAX_PIXELS:,} pixels") from error
     except Exception as error:
-        raise ValueError("it is damaged or in no known format (JPEG, PNG, GIF, WebP, TIFF, BMP)") from error
+        raise ValueError(f"it is damaged or in no known format ({', '.join(FORMATS)})") from error
 
 
 def _levels(source: Any) -> np.ndarray:
@@ -196,14 +197,19 @@ def _levels(source: Any) -> np.ndarray:
     if array.ndim not in (2, 3) or 0 in array.shape or array.shape[2:] not in ((), (1,), (3,), (4,)):
         raise ValueError(f"an array of shape {array.shape} is none of (h, w), (h, w, 1), (h, w, 3) and (h, w, 4)")
     _check_pixels(array.shape[1], array.shape[0])
-    top, low, high = 255 if array.dtype.kind in "iu" else 1, array.min(), array.max()
-    if not (low >= 0 and high <= top):  # also what is not a number
-        valid = "whole numbers in 0 to 255" if top == 255 else "floats in [0, 1]"
-        raise ValueError(f"it holds values from {low:.9g} to {high:.9g}; a picture has {valid}")
+    top = 255 if array.dtype.kind in "iu" else 1
+    _check_range(array, top)
     levels = array.reshape(*array.shape[:2], -1).astype(np.float32) / top
     if levels.shape[2] == 4:
         levels = levels[..., :3] * levels[..., 3:] + (1 - levels[..., 3:])
     return np.repeat(levels, 3 // levels.shape[2], axis=2)
+
+
+def _check_range(array: np.ndarray, top: int) -> None:
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= top):  # also what is not a number
+        valid = "whole numbers in 0 to 255" if top == 255 else "floats in [0, 1]"
+        raise ValueError(f"it holds values from {low:.9g} to {high:.9g}; a picture has {valid}")
 
 
 def _fit_levels(levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -216,10 +222,14 @@ def _fit_levels(levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Decode, turn as the camera's mark says, and convert: deep grey is scaled, transparency laid on white."""
     _check_pixels(image.width, image.height)
+    if image.format == "PNG" and isinstance(image.fp, io.BytesIO):
+        Image.open(io.BytesIO(image.fp.getvalue())).verify()  # its check sums, at which decoding does not look
     with contextlib.suppress(Exception):  # a mark that cannot be read is none
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        image = to_pil(_levels(np.asarray(image, np.float64) / (1 if image.mode == "F" else 65535)))
+        levels = np.asarray(image, np.float32) / (1 if image.mode == "F" else 65535)
+        _check_range(levels, 1)
+        image = to_pil(levels)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
