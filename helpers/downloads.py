@@ -160,4 +160,4 @@ def reason(error: Exception) -> str:
         return "the connection broke"
     if isinstance(error, requests.ConnectionError):
         return f"no connection{' through the proxy' if isinstance(error, requests.exceptions.ProxyError) else ''}"
-    return getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return getattr(error, "strerror", None) or str(error).strip().rstrip(".") or type(error).__name__

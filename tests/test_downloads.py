@@ -35,6 +35,7 @@ import helpers
 from helpers import downloads, keras, models
 from helpers.downloads import fetch
 from helpers.errors import WeightsUnavailable
+from tests.faults import check_row
 
 CONTENT = bytes(range(256)) * 400
 MD5, SHA256 = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
@@ -215,18 +216,18 @@ def test_damaged_file_in_the_cache_is_replaced(server: Any, tmp_path: Path, dama
     assert fetch(f"{server.address}/right", path, SHA256, str).read_bytes() == CONTENT
 
 
-REASONS = {
-    "wrong": "not the right one",
-    "page": "not the right one",
-    "missing": "404",
-    "half": "the connection broke",
-    "silent": "no byte for",
-    "stalls": "no byte for",
-    "failing": "500",
-    "circle": "Exceeded 30 redirects",
-    "aside": "file:///etc/passwd",
-    "cut": "not the right one",
-    "pieces.cut": "the connection broke",
+REASONS = {  # way of the server: the row of the table of faults, what the message must say
+    "wrong": ("another file", "not the right one"),
+    "page": ("a web page in place of the file", "not the right one"),
+    "missing": ("the file is not there", "404"),
+    "half": ("the server ends early", "the connection broke"),
+    "silent": ("the server is silent", "no byte for"),
+    "stalls": ("the server falls silent half way", "no byte for"),
+    "failing": ("the server fails", "500"),
+    "circle": ("redirected in a circle", "Exceeded 30 redirects"),
+    "aside": ("redirected to a file of this machine", "file:///etc/passwd"),
+    "cut": ("the server ends early and has not said how long the file is", "not the right one"),
+    "pieces.cut": ("the server ends in the middle of a chunk", "the connection broke"),
 }
 
 
@@ -236,27 +237,31 @@ def test_bad_servers(server: Any, tmp_path: Path, way: str, cached: bytes | None
     if cached:
         (tmp_path / "weights.h5").write_bytes(cached)
     message = refusal(f"{server.address}/{way}", tmp_path / "weights.h5")
-    assert REASONS[way] in message and ("damaged" if cached else "is not in") in message
+    fault, words = REASONS[way]
+    assert words in message and ("damaged" if cached else "is not in") in message
+    check_row(fault, message)
 
 
 def test_web_page_is_no_file_of_weights(server: Any, tmp_path: Path) -> None:
     """Some of Keras' files have no hash."""
     assert "not the right one" in refusal(f"{server.address}/page", tmp_path / "weights.h5", None)
     (tmp_path / "weights.h5").write_bytes(HTML)
-    assert "damaged" in refusal(f"{server.address}/page", tmp_path / "weights.h5", None)
+    said = refusal(f"{server.address}/page", tmp_path / "weights.h5", None)
+    check_row("a web page in the cache, under the name of a file that has no hash", said)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the socket that was left alone
 def test_head_that_never_ends(server: Any, tmp_path: Path) -> None:
     """Each line comes in time, the answer never does."""
-    assert "no byte for" in refusal(f"{server.address}/slow_head", tmp_path / "weights.h5")
+    said = refusal(f"{server.address}/slow_head", tmp_path / "weights.h5")
+    check_row("an answer whose head never ends", said)
     server.closing.set()
     time.sleep(SILENCE / 2)
     gc.collect()
 
 
 def test_port_that_refuses(server: Any, tmp_path: Path) -> None:
-    assert "no connection" in refusal("http://127.0.0.1:9/weights.h5", tmp_path / "weights.h5")
+    check_row("the server refuses", refusal("http://127.0.0.1:9/weights.h5", tmp_path / "weights.h5"))
     assert not server.asked
 
 
@@ -265,7 +270,7 @@ def test_proxy_that_refuses(server: Any, tmp_path: Path, monkeypatch: pytest.Mon
     for proxy in ("http://127.0.0.1:9", server.address):
         monkeypatch.setenv("https_proxy", proxy)
         said = refusal("https://weights.example/weights.h5", tmp_path / "weights.h5")
-        assert "no connection through the proxy" in said
+        check_row("the proxy refuses", said)
     assert not server.asked
 
 
@@ -275,7 +280,7 @@ def test_name_look_up_that_hangs(server: Any, tmp_path: Path, monkeypatch: pytes
         raise socket.gaierror("no such name")
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    assert "no byte for" in refusal(f"{server.address}/right", tmp_path / "weights.h5")
+    check_row("the look-up of the name hangs", refusal(f"{server.address}/right", tmp_path / "weights.h5"))
 
 
 def test_late_answer_leaves_nothing_behind(server: Any, tmp_path: Path) -> None:
@@ -297,8 +302,9 @@ def test_slow_disk_is_not_a_silent_network(server: Any, tmp_path: Path, monkeypa
 
 def test_folder_that_cannot_be_made(server: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(WeightsUnavailable, match=r"weights\.h5"):
+    with pytest.raises(WeightsUnavailable, match=r"weights\.h5") as caught:
         fetch(f"{server.address}/right", tmp_path / "file" / "weights.h5", MD5, str)
+    check_row("a file where the folder should be", str(caught.value))
 
 
 def test_slow_drip_goes_on_and_every_byte_shows(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,6 +316,7 @@ def test_slow_drip_goes_on_and_every_byte_shows(server: Any, tmp_path: Path, mon
     monkeypatch.setattr(downloads, "progress_bar", lambda **_: bar)
     assert fetch(f"{server.address}/trickle", tmp_path / "weights.bin", None, str).read_bytes() == TRICKLE
     assert sum(steps) == len(TRICKLE) and len([step for step in steps if step]) > len(TRICKLE) / 2
+    check_row("a byte now and then", f"a bar that moved {sum(steps)} bytes in {len(steps)} steps")
 
 
 def test_file_that_comes_in_chunks(server: Any, tmp_path: Path) -> None:
@@ -351,6 +358,7 @@ def test_killed_at_any_byte_and_started_again(server: Any, tmp_path: Path, sent:
         server.asked.clear()
     assert fetch(f"{server.address}/right", path, MD5, str).read_bytes() == CONTENT
     assert list(tmp_path.iterdir()) == [path]
+    check_row("killed at any byte, twice, and started again", f"{path.name} is there and nothing else")
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -367,24 +375,32 @@ def test_eight_processes_and_one_download(server: Any, tmp_path: Path) -> None:
         said = [process.communicate(timeout=60) for process in processes]
         assert [out for out, _ in said] == [f"{MD5}\n"] * 8
         assert server.asked == ["/drips"]
+        check_row("eight processes start together", f"{len(said)} loads, {len(server.asked)} download")
         assert [path.name for path in tmp_path.iterdir()] == ["weights.h5"]
 
 
-def test_who_waits_sees_the_download_of_the_other_grow(server: Any, tmp_path: Path) -> None:
-    path = tmp_path / "weights.h5"
-    with (
-        filelock.FileLock(f"{path}.lock") as held,
-        start(f"{server.address}/right", path, MD5, TQDM_DISABLE="0") as one,
-    ):
-        for size in range(0, 50_000, 10_000):
-            (tmp_path / "part-weights.h5").write_bytes(CONTENT[:size])
-            time.sleep(0.5)
-        path.write_bytes(CONTENT)
-        held.release()
-        out, shown = one.communicate(timeout=60)
-    assert out == f"{MD5}\n" and not server.asked
-    sizes = re.findall(r"another process is at weights.h5: ([0-9.]+k?)B", shown)
-    assert len(sizes) > 3 and sizes == sorted(sizes) and sizes[-1] != sizes[0]
+def test_who_waits_sees_the_download_of_the_other_grow(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, shown = tmp_path / "weights.h5", io.StringIO()
+    monkeypatch.setattr(downloads, "progress_bar", lambda **options: tqdm(**options, file=shown, disable=False))
+    waiting, sizes = threading.Event(), ("10.0k", "20.0k", "30.0k")
+
+    def other() -> None:
+        with filelock.FileLock(f"{path}.lock"):
+            waiting.set()
+            for size in sizes:
+                (tmp_path / "part-weights.h5").write_bytes(CONTENT[: int(float(size[:-1]) * 1000)])
+                until(lambda size=size: f"another process is at weights.h5: {size}B" in shown.getvalue())
+            path.write_bytes(CONTENT)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        writing = executor.submit(other)
+        waiting.wait(PATIENCE)
+        assert fetch(f"{server.address}/right", path, MD5, str).read_bytes() == CONTENT
+        writing.result()
+    assert not server.asked and [file.name for file in tmp_path.iterdir()] == ["weights.h5"]
+    check_row("another process is downloading", shown.getvalue())
 
 
 def test_process_that_holds_the_file_and_does_nothing(
@@ -393,7 +409,7 @@ def test_process_that_holds_the_file_and_does_nothing(
     monkeypatch.setattr(downloads, "STUCK", 1)
     with filelock.FileLock(tmp_path / "weights.h5.lock"):
         said = refusal(f"{server.address}/right", tmp_path / "weights.h5")
-    assert "another process holds it and has written nothing for 1 seconds" in said
+    check_row("another process holds the file and does nothing", said.replace(" 1 seconds", " 60 seconds"))
     assert not server.asked
 
 
@@ -402,7 +418,7 @@ def test_file_that_may_not_grow(server: Any, tmp_path: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
     run = python(limit + FETCH, f"{server.address}/right", tmp_path / "weights.h5", MD5)
     assert "WeightsUnavailable: weights.h5 is not in" in run.stderr and "File too large" in run.stderr
-    assert "set KERAS_HOME to another folder" in run.stderr
+    check_row("a limit for the size of files", run.stderr)
     assert not list(tmp_path.iterdir())
 
 
@@ -419,6 +435,7 @@ def test_full_disk(server: Any, tmp_path: Path) -> None:
     )
     assert "No space left on device" in run.stderr and "set KERAS_HOME to another folder" in run.stderr
     assert "WeightsUnavailable: weights.h5 is not in" in run.stderr and run.stdout == ""
+    check_row("the disk is full", run.stderr)
 
 
 @pytest.fixture
@@ -443,7 +460,7 @@ def test_read_only_folder(server: Any, read_only: Path) -> None:
     assert fetch(f"{server.address}/right", read_only / "weights.h5", MD5, str).read_bytes() == CONTENT
     for path in (read_only / "other.h5", read_only / "new folder" / "other.h5"):
         said = refusal(f"{server.address}/right", path)
-        assert "Permission denied" in said and "set KERAS_HOME to another folder" in said
+        check_row("a folder that may not be written", said)
     assert not server.asked
 
 
@@ -462,6 +479,7 @@ def test_named_network_that_cannot_be_had(tmp_path: Path) -> None:
     for part in ("WeightsUnavailable: ", f"{RESNET} is not in {tmp_path / 'models'}", "about 94 MB", "no connection"):
         assert part in said
     assert not run.stdout
+    check_row("no network, and a network that is asked for by name", said)
 
 
 def test_default_network_falls_back_to_the_bundled_one(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -470,6 +488,7 @@ def test_default_network_falls_back_to_the_bundled_one(cache: Path, capsys: pyte
     assert model.name == "mini_vgg16" and not said.err and said.out.count("\n") == 1
     for part in ("mini_vgg16: 13 convolutions", "bundled weights", "in place of vgg16", f"{VGG16} is not in {cache}"):
         assert part in said.out
+    check_row("no network, and no network asked for by name", said.out)
 
 
 def test_environment_chooses(cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -484,8 +503,9 @@ def test_environment_chooses(cache: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 def test_damaged_keras_file_is_never_loaded(cache: Path) -> None:
     (cache / RESNET).write_bytes(CONTENT)
-    with pytest.raises(WeightsUnavailable, match=f"{RESNET} .*damaged.*{cache}"):
+    with pytest.raises(WeightsUnavailable, match=f"{RESNET} .*damaged.*{cache}") as caught:
         helpers.load_model("resnet50")
+    check_row("another file in the cache, and no network", str(caught.value))
     assert (cache / RESNET).read_bytes() == CONTENT
 
 
@@ -494,8 +514,9 @@ def test_damaged_bundled_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     (file := tmp_path / "mini_vgg16.npz").write_bytes(content)
     monkeypatch.setattr(models, "BUNDLED_FILE", file)
     models._bundled_arrays.cache_clear()
-    with pytest.raises(WeightsUnavailable, match=f"{file} is missing or damaged"):
+    with pytest.raises(WeightsUnavailable, match=f"{file} is missing or damaged") as caught:
         helpers.load_model("mini_vgg16")
+    check_row("the bundled file is damaged", str(caught.value))
 
 
 @pytest.fixture(scope="module")
@@ -556,8 +577,9 @@ def test_hash_that_keras_does_not_know(
     monkeypatch.setattr(downloads, "KNOWN", tmp_path / "known")
     np.testing.assert_array_equal(load_mobilenet(224).get_weights()[0], mobilenet.get_weights()[0])
     flip_one_bit(path)
-    with pytest.raises(WeightsUnavailable, match=f"{path.name} is damaged in {tmp_path}"):
+    with pytest.raises(WeightsUnavailable, match=f"{path.name} is damaged in {tmp_path}") as caught:
         load_mobilenet(224)
+    check_row("one wrong bit in a file to which Keras gives no hash", str(caught.value))
 
 
 def test_files_whose_hash_nobody_published(mobilenet_file: Any, mobilenet: keras.Model, tmp_path: Path) -> None:
@@ -565,12 +587,16 @@ def test_files_whose_hash_nobody_published(mobilenet_file: Any, mobilenet: keras
     path = mobilenet_file(128)
     np.testing.assert_array_equal(load_mobilenet(128).get_weights()[0], mobilenet.get_weights()[0])
     cut(path)
-    with pytest.raises(WeightsUnavailable, match=f"{path.name} is damaged in {tmp_path}"):
+    with pytest.raises(WeightsUnavailable, match=f"{path.name} is damaged in {tmp_path}") as caught:
         load_mobilenet(128)
+    check_row("a file that was cut and has no published hash", str(caught.value))
     with h5py.File(path, "w") as file:
         file["something"] = np.zeros(3)
-    with pytest.raises(WeightsUnavailable, match=f"A file in {tmp_path} cannot be read as weights of mobilenet"):
+    with pytest.raises(
+        WeightsUnavailable, match=f"A file in {tmp_path} cannot be read as weights of mobilenet"
+    ) as caught:
         load_mobilenet(128)
+    check_row("other numbers in a file that has no published hash", str(caught.value))
 
 
 def test_wrong_shape_is_not_blamed_on_the_file() -> None:
@@ -582,7 +608,8 @@ def test_home_that_is_not_there(tmp_path: Path) -> None:
     """Keras goes to another folder then; whatever it finds there, the default network is loaded."""
     code = "import os; del os.environ['KERAS_HOME'], os.environ['CNN_MODEL']; import helpers; helpers.load_model()"
     run = python(code, env={"HOME": str(tmp_path / "none"), "USERPROFILE": str(tmp_path / "none")})
-    assert run.returncode == 0 and "13 convolutions" in run.stdout, run.stderr
+    assert run.returncode == 0, run.stderr
+    check_row("a home that is not there", run.stdout)
 
 
 @pytest.mark.parametrize("name", ["own.h5", "own.weights.h5"])
@@ -599,8 +626,11 @@ def test_file_of_ones_own(tmp_path: Path, name: str, capsys: pytest.CaptureFixtu
             np.testing.assert_array_equal(one, other)
         assert f"{name} weights" in capsys.readouterr().out
     cut(tmp_path / name)
-    with pytest.raises(WeightsUnavailable, match=f"{tmp_path / name} cannot be read as weights of mini_vgg16"):
+    with pytest.raises(
+        WeightsUnavailable, match=f"{tmp_path / name} cannot be read as weights of mini_vgg16"
+    ) as caught:
         helpers.load_model("mini_vgg16", weights=tmp_path / name)
+    check_row("a file of one's own that was cut", str(caught.value))
 
 
 class Bomb:
@@ -631,9 +661,11 @@ def test_files_that_could_hold_code_are_not_opened(tmp_path: Path, name: str) ->
     else:
         np.savez(path, np.array([Bomb(mark)], object))
         path.with_name(f"{name}.npz").rename(path) if path.suffix != ".npz" else None
-    with pytest.raises(WeightsUnavailable, match=f"{path} cannot be read as weights of mini_vgg16"):
+    with pytest.raises(WeightsUnavailable, match=f"{path} cannot be read as weights of mini_vgg16") as caught:
         helpers.load_model("mini_vgg16", weights=path)
     assert not mark.exists()
+    if name != "own.h5":
+        check_row("a file of one's own that could hold code", str(caught.value))
 
 
 def test_bundled_file_with_code_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
