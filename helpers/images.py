@@ -80,7 +80,8 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
     Raises
     ------
     ImageError
-        If the source is missing, is no picture, is damaged, has over 50 megapixels, or holds values out of range.
+        If the source is missing, is no picture in JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF, is damaged, has over 50
+        megapixels or 100 MB, takes over 30 seconds to come, or holds values out of range.
     """
     shape = None if size is None else _checked_size(size)
     if isinstance(source, (tuple, list)) and not source:
@@ -93,7 +94,7 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
             image = source if isinstance(source, Image.Image) else _opened(source)
             stage = "decoded"
             if isinstance(image, np.ndarray):
-                return image if shape is None else _fit_levels(image, shape)
+                return np.array(image) if shape is None else _fit_levels(image, shape)
             image = _to_rgb(image)
     except Exception as error:
         raise ImageError(f"{_name(source)} cannot be {stage}: {reason(error)}.") from error
@@ -197,19 +198,14 @@ def _levels(source: Any) -> np.ndarray:
     if array.ndim not in (2, 3) or 0 in array.shape or array.shape[2:] not in ((), (1,), (3,), (4,)):
         raise ValueError(f"an array of shape {array.shape} is none of (h, w), (h, w, 1), (h, w, 3) and (h, w, 4)")
     _check_pixels(array.shape[1], array.shape[0])
-    top = 255 if array.dtype.kind in "iu" else 1
-    _check_range(array, top)
-    levels = array.reshape(*array.shape[:2], -1).astype(np.float32) / top
-    if levels.shape[2] == 4:
-        levels = levels[..., :3] * levels[..., 3:] + (1 - levels[..., 3:])
-    return np.repeat(levels, 3 // levels.shape[2], axis=2)
-
-
-def _check_range(array: np.ndarray, top: int) -> None:
-    low, high = array.min(), array.max()
+    top, low, high = 255 if array.dtype.kind in "iu" else 1, array.min(), array.max()
     if not (low >= 0 and high <= top):  # also what is not a number
         valid = "whole numbers in 0 to 255" if top == 255 else "floats in [0, 1]"
         raise ValueError(f"it holds values from {low:.9g} to {high:.9g}; a picture has {valid}")
+    levels = array.reshape(*array.shape[:2], -1).astype(np.float32) / top
+    if levels.shape[2] == 4:
+        levels = levels[..., :3] * levels[..., 3:] + (1 - levels[..., 3:])
+    return np.broadcast_to(levels, (*levels.shape[:2], 3))  # takes no memory; not to be written to
 
 
 def _fit_levels(levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -227,9 +223,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     with contextlib.suppress(Exception):  # a mark that cannot be read is none
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        levels = np.asarray(image, np.float32) / (1 if image.mode == "F" else 65535)
-        _check_range(levels, 1)
-        image = to_pil(levels)
+        image = to_pil(_levels(np.asarray(image, np.float32) / (1 if image.mode == "F" else 65535))[..., 0])
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -56,7 +56,8 @@ def load_model(
         had, and nobody asked for it by name, the bundled network.
     weights
         ``"pretrained"``: from Keras' cache, else downloaded with progress. None: random, the architecture alone (the
-        environment variable ``CNN_WEIGHTS=none`` does this for every network). Otherwise a file of weights.
+        environment variable ``CNN_WEIGHTS=none`` does this for every network). Otherwise a file of weights in HDF5
+        (``.h5``, ``.weights.h5``); other kinds of files can hold code.
     include_top
         Also the classification head.
     input_shape

@@ -32,7 +32,7 @@ from helpers.errors import ImageError
 from helpers.images import load_image
 from tests.faults import check_row, rows
 
-SECONDS = 5.0  # for one picture, on a busy machine
+SECONDS = 2.0  # of computing, for one picture
 MEGABYTES = 1_300  # for the largest picture that is let in, and for any that pretends to be larger
 PHOTO = Image.fromarray(np.asarray(Image.open(images.IMAGE_FOLDER / "cat.jpg").convert("RGB").resize((24, 16))))
 CORNERS = Image.fromarray(np.uint8([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]])).resize((32, 32), 0)
@@ -256,14 +256,14 @@ def is_rgb(image: np.ndarray) -> bool:
 
 def outcome(source: Any, size: Any = None) -> np.ndarray | str:
     """The picture, or the message of the one exception; in time."""
-    begun = time.monotonic()
+    begun = time.thread_time()
     try:
         loaded: np.ndarray | str = load_image(source, size)
         assert is_rgb(loaded)
     except ImageError as error:
         loaded = str(error)
         assert 10 < len(loaded) < 500 and " at 0x" not in loaded and not loaded.endswith(": .")
-    assert time.monotonic() - begun < SECONDS
+    assert time.thread_time() - begun < SECONDS
     return loaded
 
 
@@ -309,12 +309,12 @@ from helpers.images import load_image
 limit = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + int(sys.argv[2]) * 1_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 for file in sorted(pathlib.Path(sys.argv[1]).iterdir()):
-    begun = time.monotonic()
+    begun = time.process_time()
     try:
         shape = load_image(file).shape
     except ImageError as error:
         shape = str(error).partition(" cannot be ")[2]
-    print(file.name, "|", shape, "|", time.monotonic() - begun)
+    print(file.name, "|", shape, "|", time.process_time() - begun)
 """
 
 
@@ -329,7 +329,7 @@ def test_bombs_go_off_in_little_memory(tmp_path: Path) -> None:
     said = {name: (shape, float(time)) for name, shape, time in (line.split(" | ") for line in run.stdout.splitlines())}
     assert set(said) == set(BOMBS)
     for name, (shape, seconds) in said.items():
-        assert seconds < 2 * SECONDS, name
+        assert seconds < 5 * SECONDS, name
         if name in rows():
             check_row(name, shape)
         assert shape.startswith("(") == name.startswith("loads") or name.startswith("may load"), (name, shape)
