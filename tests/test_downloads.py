@@ -182,7 +182,7 @@ def refusal(url: str, path: Path, file_hash: str | None = MD5) -> str:
 
 @pytest.mark.parametrize("file_hash", [MD5, SHA256, SHA256.upper(), None], ids=["MD5", "SHA256", "capitals", "none"])
 def test_right_file_arrives_and_is_asked_for_once(server: Any, tmp_path: Path, file_hash: str | None) -> None:
-    path = tmp_path / "new folder" / "weights.bin"
+    path = tmp_path / "new folder" / "models" / "weights.bin"
     for _ in range(2):
         assert fetch(f"{server.address}/right", path, file_hash, str) == path
         assert path.read_bytes() == CONTENT and list(path.parent.iterdir()) == [path]

@@ -335,6 +335,21 @@ def test_bombs_go_off_in_little_memory(tmp_path: Path) -> None:
         assert shape.startswith("(") == name.startswith("loads") or name.startswith("may load"), (name, shape)
 
 
+def test_what_just_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits themselves are let in, one more is not."""
+    data = encode(PHOTO)
+    monkeypatch.setattr(images, "MAX_BYTES", len(data))
+    monkeypatch.setattr(images, "MAX_PIXELS", PHOTO.width * PHOTO.height)
+    for source in (data, io.BytesIO(data), PHOTO, np.asarray(PHOTO)):
+        assert is_rgb(outcome(source))
+    monkeypatch.setattr(images, "MAX_PIXELS", PHOTO.width * PHOTO.height - 1)
+    for source in (data, PHOTO, np.asarray(PHOTO)):
+        assert "24 x 16 pixels, and the limits are 1 and 383 pixels" in outcome(source)
+    monkeypatch.setattr(images, "MAX_BYTES", len(data) - 1)
+    for source in (data, io.BytesIO(data)):
+        assert f"it has over {len(data) - 1:,} bytes" in outcome(source)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"])
 def test_pillow_images_of_any_mode(mode: str) -> None:
     image = Image.new(mode, (3, 2))
