@@ -28,7 +28,6 @@ def keras_cache() -> Path:
 
 def watched_downloads(size: Callable[[], str]) -> contextlib.AbstractContextManager:
     """Inside this block Keras fetches its files through :func:`fetch`; gives a mock that knows whether it did."""
-
     known = {name: md5 for md5, name in map(str.split, KNOWN.read_text().splitlines())}
 
     def get_file(fname: str, origin: str, file_hash: str | None = None, **_: object) -> str:
@@ -78,14 +77,12 @@ def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) 
 
 def is_right(path: Path, file_hash: str | None) -> bool:
     """Whether the file is there and has that hash (MD5 or SHA-256); without a hash, whether an ``.h5`` is whole."""
-    if file_hash and path.is_file():
-        with path.open("rb") as file:
-            algorithm = "md5" if len(file_hash) == 32 else "sha256"
-            return hashlib.file_digest(file, algorithm).hexdigest() == file_hash.lower()
-    if path.suffix == ".h5":
-        with contextlib.suppress(OSError), h5py.File(path):  # it knows its length: one that was cut does not open
-            return True
-    return path.suffix != ".h5" and path.is_file()
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file_hash is None:  # an HDF5 file knows its length: one that was cut does not open
+            return path.suffix != ".h5" or bool(h5py.File(file))
+        algorithm = "md5" if len(file_hash) == 32 else "sha256"
+        return hashlib.file_digest(file, algorithm).hexdigest() == file_hash.lower()
+    return False
 
 
 @contextlib.contextmanager
