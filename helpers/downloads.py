@@ -4,18 +4,21 @@ import contextlib
 import hashlib
 import multiprocessing.pool
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
+import filelock
+import h5py
 import requests
+import urllib3
 
 from .backend import keras, progress_bar
 from .errors import WeightsUnavailable
 
 SILENCE = 3.5  # seconds without a byte, name look-up included, after which a download is given up: nobody waits five
-HDF5 = b"\x89HDF\r\n\x1a\n"  # what a file of weights begins with
+STUCK = 60  # seconds after which a process that holds a file and writes nothing is waited for no more
+KNOWN = Path(__file__).parent / "weights" / "keras_files.md5"  # the hashes of files to which Keras gives none
 
 
 def keras_cache() -> Path:
@@ -24,16 +27,19 @@ def keras_cache() -> Path:
 
 
 def watched_downloads(size: Callable[[], str]) -> contextlib.AbstractContextManager:
-    """Inside this block Keras fetches its files through :func:`fetch`, which never waits in silence."""
+    """Inside this block Keras fetches its files through :func:`fetch`; gives a mock that knows whether it did."""
+    known = {name: md5 for md5, name in map(str.split, KNOWN.read_text().splitlines())}
 
     def get_file(fname: str, origin: str, file_hash: str | None = None, **_: object) -> str:
-        return str(fetch(origin, keras_cache() / fname, file_hash, size))
+        return str(fetch(origin, keras_cache() / fname, file_hash or known.get(fname), size))
 
-    return mock.patch.object(sys.modules[keras.utils.get_file.__module__], "get_file", get_file)
+    return mock.patch.object(sys.modules[keras.utils.get_file.__module__], "get_file", side_effect=get_file)
 
 
 def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) -> Path:
-    """Return the file, downloaded if it is missing or its hash is wrong.
+    """Return the file, downloaded if it is missing or its hash is wrong, by one process at a time.
+
+    A slow download that moves goes on for as long as it takes, with its progress shown.
 
     Parameters
     ----------
@@ -42,7 +48,7 @@ def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) 
     path
         Where it is kept.
     file_hash
-        MD5 or SHA-256 of the right file in hexadecimal; None accepts any, of ``.h5`` any HDF5 file.
+        MD5 or SHA-256 of the right file in hexadecimal; None accepts any, of ``.h5`` any whole HDF5 file.
     size
         Says how large the file is, for the message; called only on failure.
 
@@ -53,48 +59,80 @@ def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) 
         is left behind. The message says which file to put where by hand.
     """
     try:
-        if not (path.is_file() and _is_right(path, file_hash)):
-            _download(url, path, file_hash)
+        if not is_right(path, file_hash):
+            with whole(path) as part:
+                if not is_right(path, file_hash):  # whoever was waited for may have brought it
+                    _download(url, part, path.name)
+                    if not is_right(part, file_hash):
+                        raise ValueError("the file that came is not the right one")
     except Exception as error:
         state = "is damaged" if path.is_file() else "is not"
+        elsewhere = ", or set KERAS_HOME to another folder," if getattr(error, "errno", None) else ""
         raise WeightsUnavailable(
             f"{path.name} {state} in {path.parent} and cannot be downloaded ({reason(error)}). "
-            f"Download {url} ({size()}) where there is a network, put it into {path.parent} and try again."
+            f"Download {url} ({size()}) where there is a network, put it into {path.parent}{elsewhere} and try again."
         ) from error
     return path
 
 
-def _is_right(path: Path, file_hash: str | None) -> bool:
-    with path.open("rb") as file:
-        if file_hash is None:
-            return path.suffix != ".h5" or file.read(len(HDF5)) == HDF5
+def is_right(path: Path, file_hash: str | None) -> bool:
+    """Whether the file is there and has that hash (MD5 or SHA-256); without a hash, whether an ``.h5`` is whole."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file_hash is None:  # an HDF5 file knows its length: one that was cut does not open
+            return path.suffix != ".h5" or bool(h5py.File(file))
         algorithm = "md5" if len(file_hash) == 32 else "sha256"
         return hashlib.file_digest(file, algorithm).hexdigest() == file_hash.lower()
+    return False
 
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Write to the path that this gives, in a folder of its own: two notebooks may write the same file at once.
+    """Write to the path that this gives: two notebooks may write the same file at once, one waits for the other.
 
-    At the end of the block the file goes to its place; if the block fails, what was there before stays.
+    At the end of the block what was written goes to its place; if the block fails, what was there before stays. What a
+    killed process left behind is removed. Who must wait says so, with a bar that shows how far the other one is.
+
+    Raises
+    ------
+    TimeoutError
+        If the other process writes nothing for 60 seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=path.name, dir=path.parent, ignore_cleanup_errors=True) as folder:
-        part = Path(folder) / path.name
+    part, lock, still = path.with_name(f"part-{path.name}"), filelock.FileLock(f"{path}.lock"), 0
+    with progress_bar(desc=f"another process is at {path.name}", unit="B", unit_scale=True, miniters=0) as bar:
+        while not lock.is_locked:
+            with contextlib.suppress(filelock.Timeout):
+                lock.acquire(timeout=0.5)
+            size = part.stat().st_size if part.exists() else 0
+            still, bar.n = still + 1 if size == bar.n else 0, size
+            bar.update(0)
+            if still * 0.5 > STUCK:
+                raise TimeoutError(f"another process holds it and has written nothing for {STUCK} seconds")
+    try:
+        part.unlink(missing_ok=True)  # what a killed process left
         yield part
-        part.replace(path)
+        if part.exists():
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on Windows it goes by itself
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
-def _download(url: str, path: Path, file_hash: str | None) -> None:
-    with whole(path) as part:
-        with part.open("wb") as file, answer(url) as response:
-            response.raise_for_status()
-            size = int(response.headers.get("Content-Length", 0))
-            with progress_bar(desc=path.name, total=size, unit="B", unit_scale=True) as bar:
-                for chunk in response.iter_content(4096):  # small: a chunk comes when it is full
-                    bar.update(file.write(chunk))
-        if not _is_right(part, file_hash):
-            raise ValueError("the file that came is not the right one")
+def _download(url: str, part: Path, name: str) -> None:
+    with part.open("wb") as file, answer(url) as response:
+        response.raise_for_status()
+        size = int(response.headers.get("Content-Length", 0))
+        with progress_bar(desc=name, total=size, unit="B", unit_scale=True) as bar:
+            for data in pieces(response):
+                bar.update(file.write(data))
+                file.flush()  # whoever waits sees it grow
+
+
+def pieces(response: requests.Response) -> Iterator[bytes]:
+    """The bytes of an answer as they come, each wait under 3.5 seconds; not when a block is full, as requests does."""
+    return iter(lambda: response.raw.read1(65536, decode_content=True), b"")
 
 
 def answer(url: str) -> requests.Response:
@@ -113,10 +151,10 @@ def answer(url: str) -> requests.Response:
 
 def reason(error: Exception) -> str:
     """The shortest true sentence about a failure, without addresses of objects."""
-    if isinstance(error, (multiprocessing.TimeoutError, requests.Timeout)) or "Read timed out" in str(error):
+    if isinstance(error, (multiprocessing.TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError)):
         return f"no byte for {SILENCE:g} seconds"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, urllib3.exceptions.HTTPError):
         return "the connection broke"
-    if isinstance(error, requests.RequestException) and not isinstance(error, requests.HTTPError):
-        return "no connection"
-    return getattr(error, "strerror", None) or str(error)
+    if isinstance(error, requests.ConnectionError):
+        return f"no connection{' through the proxy' if isinstance(error, requests.exceptions.ProxyError) else ''}"
+    return getattr(error, "strerror", None) or str(error).strip().rstrip(".") or type(error).__name__

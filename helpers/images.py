@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from .downloads import answer, reason
+from .downloads import answer, pieces, reason
 from .errors import ImageError, is_whole
 
 IMAGE_FOLDER = Path(__file__).resolve().parent.parent / "images"
 MAX_PIXELS = 50_000_000  # a phone's largest photos have 50 megapixels; as float32 RGB that is 600 MB
+FORMATS = ("JPEG", "PNG", "GIF", "WebP", "TIFF", "BMP", "AVIF")  # of others some start a program (PostScript)
 MAX_BYTES = 100_000_000
 LONGEST_SIDE = 384  # pixels, of a picture whose size is not asked for
 MAX_SIDE = 8192
@@ -79,7 +80,8 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
     Raises
     ------
     ImageError
-        If the source is missing, is no picture, is damaged, has over 50 megapixels, or holds values out of range.
+        If the source is missing, is no picture in JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF, is damaged, has over 50
+        megapixels or 100 MB, takes over 30 seconds to come, or holds values out of range.
     """
     shape = None if size is None else _checked_size(size)
     if isinstance(source, (tuple, list)) and not source:
@@ -92,7 +94,7 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
             image = source if isinstance(source, Image.Image) else _opened(source)
             stage = "decoded"
             if isinstance(image, np.ndarray):
-                return image if shape is None else _fit_levels(image, shape)
+                return np.array(image) if shape is None else _fit_levels(image, shape)
             image = _to_rgb(image)
     except Exception as error:
         raise ImageError(f"{_name(source)} cannot be {stage}: {reason(error)}.") from error
@@ -124,8 +126,8 @@ def _checked_size(size: Any) -> tuple[int, int]:
 
 
 def _check_pixels(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"it has {width} x {height} pixels, and the limit is {MAX_PIXELS:,} pixels")
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ValueError(f"it has {width} x {height} pixels, and the limits are 1 and {MAX_PIXELS:,} pixels")
 
 
 def _name(source: Any) -> str:
@@ -163,8 +165,8 @@ def _file_or_address(text: str) -> bytes:
     end, data = time.monotonic() + MAX_SECONDS, bytearray()
     with answer(text) as response:
         response.raise_for_status()
-        for chunk in response.iter_content(1024):  # small: a chunk comes when it is full
-            data += chunk
+        for piece in pieces(response):
+            data += piece
             if time.monotonic() > end:
                 raise ValueError(f"it took over {MAX_SECONDS} seconds")
             if len(data) > MAX_BYTES:
@@ -178,11 +180,11 @@ def _decodable(data: bytes) -> Image.Image:
     if len(data) > MAX_BYTES:
         raise ValueError(f"it is too large: it has over {MAX_BYTES:,} bytes")
     try:
-        return Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise ValueError(f"it is too large: the limit is {MAX_PIXELS:,} pixels") from error
     except Exception as error:
-        raise ValueError("it is damaged or in no known format (JPEG, PNG, GIF, WebP, TIFF, BMP)") from error
+        raise ValueError(f"it is damaged or in no known format ({', '.join(FORMATS)})") from error
 
 
 def _levels(source: Any) -> np.ndarray:
@@ -203,7 +205,7 @@ def _levels(source: Any) -> np.ndarray:
     levels = array.reshape(*array.shape[:2], -1).astype(np.float32) / top
     if levels.shape[2] == 4:
         levels = levels[..., :3] * levels[..., 3:] + (1 - levels[..., 3:])
-    return np.repeat(levels, 3 // levels.shape[2], axis=2)
+    return np.broadcast_to(levels, (*levels.shape[:2], 3))  # takes no memory; not to be written to
 
 
 def _fit_levels(levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -216,10 +218,12 @@ def _fit_levels(levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Decode, turn as the camera's mark says, and convert: deep grey is scaled, transparency laid on white."""
     _check_pixels(image.width, image.height)
+    if image.format == "PNG" and isinstance(image.fp, io.BytesIO):
+        Image.open(io.BytesIO(image.fp.getvalue())).verify()  # its check sums, at which decoding does not look
     with contextlib.suppress(Exception):  # a mark that cannot be read is none
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        image = to_pil(_levels(np.asarray(image, np.float64) / (1 if image.mode == "F" else 65535)))
+        image = to_pil(_levels(np.asarray(image, np.float32) / (1 if image.mode == "F" else 65535))[..., 0])
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

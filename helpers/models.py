@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import os
 import sys
 import warnings
@@ -18,7 +17,7 @@ import pandas as pd
 from PIL import Image
 
 from .backend import keras, tf
-from .downloads import keras_cache, watched_downloads
+from .downloads import is_right, keras_cache, reason, watched_downloads
 from .errors import WeightsUnavailable, check_whole
 from .images import to_pil
 from .layers import conv_layers
@@ -57,7 +56,8 @@ def load_model(
         had, and nobody asked for it by name, the bundled network.
     weights
         ``"pretrained"``: from Keras' cache, else downloaded with progress. None: random, the architecture alone (the
-        environment variable ``CNN_WEIGHTS=none`` does this for every network). Otherwise a file of weights.
+        environment variable ``CNN_WEIGHTS=none`` does this for every network). Otherwise a file of weights in HDF5
+        (``.h5``, ``.weights.h5``); other kinds of files can hold code.
     include_top
         Also the classification head.
     input_shape
@@ -104,6 +104,8 @@ def _build(name: str, weights: Any, include_top: bool, input_shape: tuple | None
         raise ValueError(f"There is no network {name!r}. There are: {BUNDLED}, {', '.join(sorted(constructors))}.")
     if weights is not None and not pretrained:
         try:
+            if Path(weights).suffix != ".h5" or not Path(weights).is_file():  # other kinds can hold more than numbers
+                raise ValueError("there is no file of that name that ends in .h5")
             model.load_weights(weights)
         except Exception as error:
             raise _unreadable(str(weights), model.name, error) from error
@@ -118,10 +120,12 @@ def _from_keras(constructor: Callable, pretrained: bool, include_top: bool, inpu
     size = lambda: f"about {build(weights=None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
     asking = mock.patch.object(module.imagenet_utils, ask.__name__, wraps=ask)
     try:
-        with warnings.catch_warnings(), asking as asked, watched_downloads(size):
+        with warnings.catch_warnings(), asking as asked, watched_downloads(size) as download:
             warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
             model = build(weights="imagenet" if pretrained else None)
-    except OSError as error:
+    except Exception as error:
+        if isinstance(error, WeightsUnavailable) or not download.called:
+            raise
         raise _unreadable(f"A file in {keras_cache()}", constructor.__name__.lower(), error) from error
     default_size = asked.call_args.kwargs["default_size"] if asked.called else 224  # MobileNetV3 does not ask
     model.network = Network(model.name, module.preprocess_input, default_size, _imagenet_labels)
@@ -139,7 +143,7 @@ def _constructors() -> dict[str, Callable[..., keras.Model]]:
 
 def _unreadable(what: str, model_name: str, error: Exception) -> WeightsUnavailable:
     """One clear exception for whatever went wrong while a file of weights was read."""
-    return WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {str(error).strip().splitlines()[0]}")
+    return WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {reason(error).splitlines()[0]}")
 
 
 def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> keras.Model:
@@ -167,9 +171,8 @@ def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> 
 
 @functools.cache
 def _bundled_arrays() -> dict[str, np.ndarray]:
-    digest = hashlib.sha256(BUNDLED_FILE.read_bytes()).hexdigest() if BUNDLED_FILE.is_file() else "missing"
-    if digest != BUNDLED_SHA256:
-        raise WeightsUnavailable(f"{BUNDLED_FILE} is missing or damaged (SHA-256 {digest}); the repository has it.")
+    if not is_right(BUNDLED_FILE, BUNDLED_SHA256):
+        raise WeightsUnavailable(f"{BUNDLED_FILE} is missing or damaged; the repository has it.")
     return dict(np.load(BUNDLED_FILE))
 
 
