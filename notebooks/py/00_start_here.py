@@ -96,7 +96,8 @@ helpers.show(helpers.plot_patches(patches), caption)
 
 # %%
 made = helpers.visualize_filters(model, "block4_conv3", range(8), seed=SEED)
-caption = "What eight filters of block4_conv3 want to see, made from noise by gradient ascent: repeated small parts."
+caption = "What eight filters of block4_conv3 want to see, made from noise by gradient ascent. Most repeat one small "
+caption += "part over the whole picture: which parts can you name?"
 helpers.show(helpers.plot_filters(made), caption)
 
 # %% [markdown]

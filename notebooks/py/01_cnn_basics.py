@@ -167,7 +167,7 @@ drawn = {"photo": photo, "red part": parts[0], "blue part": parts[2], "sum: red 
 helpers.show(
     helpers.plot_images(drawn, cmap="RdBu_r", vmin=-0.8, vmax=0.8),
     "A 3 x 3 x 3 kernel on the photo; red is positive, blue negative, white zero. The sum is one map, strong where "
-    "red outweighs blue: the cat's nose and fur, but not its eyes.",
+    "red outweighs blue: the fur above the cat's nose, but not its black pupils or the whitish background.",
 )
 
 # %% [markdown]

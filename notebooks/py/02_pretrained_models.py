@@ -326,8 +326,9 @@ for name in helpers.sample_names():
 
 # %% [markdown]
 # The coffee and the cat are right, though a close face at 64 x 64 pixels is hard for a small network: the cat's bar is
-# short. For the rocket, *projectile* is the nearest class, and an obelisk looks more like it. For the other three no
-# answer could be right, yet the network answers: softmax shares out 100 percent among the classes that exist.
+# short. For the rocket, *projectile* is the nearest class; an obelisk and a pole, upright and slim, come before it. For
+# the other three no answer could be right, yet the network answers: softmax shares out 100 percent among the classes
+# that exist.
 #
 # On Tiny ImageNet's 10,000 validation photos, at 64 x 64, its first answer is right for 56.1%, one of its first five
 # for 78.7% ([model card](../helpers/weights/README.md)). Those photos are not part of this package.
@@ -370,13 +371,13 @@ axis.set_xticks(range(len(names)), titles, fontsize=9)
 axis.set_yticks(range(len(ways)), ways)
 figure.colorbar(artist, label="probability")
 caption = "Probability of the class that comes first with the right preprocessing, for each photo and each way to feed "
-caption += "it. Compare the rows: swapped channels ruin the coffee and the flower, values in [0, 1] ruin everything."
+caption += "it. Compare the rows: swapped channels ruin the cat and the flower, values in [0, 1] ruin everything."
 helpers.show(figure, caption)
 
 # %% [markdown]
-# To this network values in [0, 1] are almost black, so every photo gets the same answer. Swapped channels turn brown
-# coffee blue. A missing mean brightens the photo: some keep their answer, others lose it. Nothing warns you, so look up
-# a network's convention; `helpers.preprocess` knows it.
+# To this network zero is the mean colour, so with values in [0, 1] every photo is the same flat grey and gets the same
+# answer. Swapped channels turn brown coffee blue. A missing mean brightens the photo: some keep their answer, others
+# lose it. Nothing warns you, so look up a network's convention; `helpers.preprocess` knows it.
 
 # %% [markdown]
 # ## Play

@@ -94,12 +94,12 @@ figure = helpers.plot_images(dict(zip(names, rows, strict=True)), columns=count,
 
 # %%
 caption = f"The first {count} kernels of {first}: red, green and blue slices below one another, dark for the smallest "
-caption += "weight of the kernel, light for the largest. The slices of one kernel differ: it compares colours."
+caption += "weight of the kernel, light for the largest. Like slices compare brightness, different ones colours."
 helpers.show(figure, caption)
 
 # %% [markdown]
-# Two things are lost here: how the three slices work together, and where zero is. Zero is a different grey in each
-# kernel.
+# In the bundled network the slices of kernels 2 and 4 are much alike, those of 0 and 5 are not. Two things are lost
+# here: how the three slices work together, and where zero is. Zero is a different grey in each kernel.
 
 # %% [markdown]
 # ## How do all of them look in colour?
@@ -123,7 +123,7 @@ print("The same but for the scale:", np.allclose(kernels * change.max(axis=1)[:,
 
 # %%
 caption = f"Kernels of {first} in RGB, mid-grey is zero. Look for tiles whose opposite sides have opposite colours, "
-caption += "such as green against purple: the kernel subtracts one side from the other."
+caption += "such as orange against blue: the kernel subtracts one side from the other."
 helpers.show(helpers.plot_kernels(rgb), caption)
 
 # %% [markdown]
@@ -172,18 +172,20 @@ for number in range(min(4, kernels.shape[3])):
 
 # %% [markdown]
 # A kernel whose power is largest at frequency 0 prefers a plain colour; its angle means nothing. The helper gives NaN
-# there, and where two directions do equally well. *Selectivity* is the largest power over the mean power.
+# there, and where a plain colour or another direction does nearly as well. *Selectivity* is the largest power over the
+# mean power.
 
 # %%
 table = helpers.preferred_gratings(kernels)
 table.round(2).head(8)
 
 # %% [markdown]
-# The plainest kernel and the three most selective ones, with their power. The middle of a power picture is frequency
-# 0; above and below it lie level stripes, left and right of it upright ones.
+# The plainest kernel and the three most selective ones with a direction, with their power. The middle of a power
+# picture is frequency 0; above and below it lie level stripes, left and right of it upright ones.
 
 # %%
-chosen = [table["frequency"].idxmin(), *table.dropna().nlargest(3, "selectivity").index]
+plainest = table.sort_values(["frequency", "selectivity"], ascending=[True, False]).index[0]
+chosen = [plainest, *table.dropna().nlargest(3, "selectivity").index]
 centred = np.fft.fftshift(power, axes=(0, 1))
 scaled = 0.5 + kernels / np.abs(kernels).max(axis=(0, 1, 2)) / 2
 pictures = {f"kernel {number}": scaled[..., number] for number in chosen}
@@ -204,7 +206,8 @@ caption += f"{len(table) - len(oriented)} of {len(table)} prefer no orientation 
 
 # %%
 figure, axis = plt.subplots(figsize=(9, 3.6), layout="constrained")
-axis.scatter(oriented["orientation"], oriented["frequency"], s=30 * oriented["selectivity"] ** 2, c="0.8")
+area = 30 * oriented["selectivity"] ** 2
+axis.scatter(oriented["orientation"], oriented["frequency"], s=area, c="0.85", edgecolors="0.5")
 for (angle, frequency), numbers in oriented.groupby(["orientation", "frequency"])["kernel"]:
     axis.annotate(", ".join(map(str, numbers)), (angle, frequency), ha="center", va="center", fontsize=8)
 axis.set(xlabel="orientation of the stripes", ylabel="cycles per pixel", xlim=(-8, 188), ylim=(0, 0.75))
@@ -212,8 +215,9 @@ axis.set_xticks([0, 45, 90, 135, 180], ["0\nlevel", "45\nrising", "90\nupright",
 helpers.show(figure, caption)
 
 # %% [markdown]
-# In the 11 x 11 kernels of 2012, Zeiler & Fergus (2013) found very high and very low frequencies and few between. They
-# chose smaller kernels and a smaller stride.
+# In the bundled network all but one of these kernels prefer stripes that are nearly level or upright. In the 11 x 11
+# kernels of 2012, Zeiler & Fergus (2013) found very high and very low frequencies and few between. They chose smaller
+# kernels and a smaller stride.
 
 # %% [markdown]
 # ### Does the network agree?
@@ -251,15 +255,17 @@ def measured(frequency):
 
 
 # %% [markdown]
-# Three kernels, with preferred orientations near 0, 45 and 90 degrees:
+# The three kernels whose stripes come nearest to 0, 45 and 90 degrees; of equals the most selective:
 
 # %%
-some = oriented.loc[[(oriented["orientation"] - angle).abs().idxmin() for angle in (0, 45, 90)]]
+ranked = oriented.sort_values("selectivity", ascending=False)
+some = ranked.loc[[(ranked["orientation"] - angle).abs().idxmin() for angle in (0, 45, 90)]]
 curves = [
     (predicted(row.frequency)[:, row.kernel], measured(row.frequency)[:, row.kernel]) for row in some.itertuples()
 ]
-for number, (line, dots) in zip(some["kernel"], curves, strict=True):
-    print(f"kernel {number}: prediction holds to 1%: {np.allclose(line, dots, atol=0.01 * line.max())}")
+for row, (line, dots) in zip(some.itertuples(), curves, strict=True):
+    close = np.allclose(line, dots, atol=0.01 * line.max())
+    print(f"kernel {row.kernel}, {row.orientation:.0f} degrees: prediction holds to 1%: {close}")
 
 # %%
 caption = f"Three kernels of {first}: the network's responses to real gratings (dots) lie on the curve that the "
@@ -289,8 +295,8 @@ for name, each in {"learned": kernels, "random": random}.items():
     print(f"{name:8} median selectivity {selectivity:.1f}, median answer to grey {grey:.2f}")
 
 # %% [markdown]
-# In the bundled network the selectivity is that of chance: nine pixels cannot be choosy about stripes. Training shows
-# elsewhere: most kernels are nearly blind to plain grey, so they report differences.
+# In the bundled network it is. The learned kernels are choosier than the random ones, though nine weights allow no
+# selectivity above 9, and most of them are nearly blind to plain grey: they report differences, in place or in colour.
 
 # %% [markdown]
 # ## What does a kernel do to the photo?
@@ -304,10 +310,11 @@ print(f"from {plain.min():.2f} (differences only) to {plain.max():.2f}")
 
 # %% [markdown]
 # Three kernels: of those that answer least to plain colours, the one with the most level stripes and the one with the
-# most upright ones; and the one that answers most.
+# most upright ones (of equals the most selective); and the one that answers most.
 
 # %%
-edges = helpers.preferred_gratings(kernels)["orientation"][plain < np.median(plain)].dropna()
+table = helpers.preferred_gratings(kernels)[plain < np.median(plain)].dropna()
+edges = table.sort_values("selectivity", ascending=False)["orientation"]
 level, upright = (90 - (edges - 90).abs()).idxmin(), (edges - 90).abs().idxmin()
 chosen = [int(number) for number in (level, upright, plain.argmax())]
 print("kernels", *chosen)
@@ -352,8 +359,8 @@ for axis in axes.flat:
 helpers.show(figure, caption)
 
 # %% [markdown]
-# In the bundled network the third tile is purple: the brown fur and the green eyes stay dark, the whitish background
-# and the white chin are bright. The first two look like reliefs lit from one side: they subtract neighbouring pixels.
+# In the bundled network the third tile is green: the brown fur stays dark, the green eyes and much of the whitish
+# background are bright. The first two maps look like reliefs lit from one side: they subtract neighbouring pixels.
 
 # %% [markdown]
 # ## Why do deeper kernels stop being readable?
@@ -389,7 +396,7 @@ ticks = sorted({1, *table["all"]})
 # %%
 few, many = table["hold half"].iloc[[0, -1]]
 caption = "Slices of a kernel in each convolution (dashed), and how many of them hold half of its squared weights "
-caption += f"(median): {few:.0f} of 3 in {first}, {many:.0f} of {table['all'].iloc[-1]} in {convs[-1]}."
+caption += f"(median): {few:g} of 3 in {first}, {many:g} of {table['all'].iloc[-1]} in {convs[-1]}."
 
 # %%
 axis = table.plot(style=["s--", "ko-"], logy=True, rot=60, xticks=range(len(convs)), figsize=(9, 3.4), ylabel="slices")
