@@ -85,7 +85,7 @@ def time_to_response(model: keras.Model) -> None:
         for f_index in range(16):
             goals.append(climb_by_hand(model, submodel, f_index))
         slow = time.perf_counter() - start
-        for iters in (2, 4, 6, 8, 12, 16, 24, 32, 64, 128):
+        for iters in (2, 4, 8, 16, 24, 32, 40, 48, 64, 128):
             fresh = helpers.load_model("mini_vgg16")  # so that tracing counts
             start = time.perf_counter()
             made = helpers.visualize_filters(fresh, layer, range(16), iters, method=plain)
