@@ -486,7 +486,8 @@ wrong = {
 if np.shape(got) != (2,):
     print(f"Not yet: the shape is {np.shape(got)}; one number for each picture is (2,).")
 elif np.allclose(got, sum(means)):
-    print("Correct: the default recipe subtracts it twice, total_variation=2.")
+    times = helpers.RECIPES["fourier"].total_variation
+    print(f"Correct: the default recipe subtracts it {times} times.")
 else:
     said = [text for text, mistake in wrong.items() if np.allclose(got, mistake)]
     print(f"Not yet: {said[0] if said else 'compare images[:, 1:] with images[:, :-1], without wrapping around'}.")
@@ -550,8 +551,7 @@ else:
 # %% [markdown]
 # ## Summary
 # 1. The response before the ReLU wakes silent filters, Adam moves far enough, the spectrum keeps grain away, and
-#    shaking
-#    leaves only what survives it.
+#    shaking leaves only what survives it.
 # 2. One filter may have several facets, and photos show which of them occur.
 # 3. A picture is good when it beats natural pictures, withstands changes that it was not made with, and excites no
 #    other filter more unusually.
