@@ -55,14 +55,15 @@ passed.reset_index().rename_axis("index")
 # %% [markdown]
 # ## What does the first convolution make of it?
 # By hand: cut the network after its first convolution, preprocess the photo as in training, run, and index the
-# result. We take the channel with the largest response.
+# result. We take the channel whose responses vary most.
 
 # %%
 first = convs[0]
 cut = keras.Model(model.input, model.get_layer(first).output)
 maps = cut(helpers.preprocess(model, photo), training=False)[0].numpy()
-channel = int(maps.max(axis=(0, 1)).argmax())
-print(f"{first}: {maps.shape}; channel {channel} responds most, at most {maps[..., channel].max():.2f}")
+channel = int(maps.std(axis=(0, 1)).argmax())
+low, high = maps[..., channel].min(), maps[..., channel].max()
+print(f"{first}: {maps.shape}; channel {channel} varies most, from {low:.2f} to {high:.2f}")
 
 # %%
 figure, axes = plt.subplots(1, 2)
@@ -83,7 +84,7 @@ caption = (
 helpers.show(helpers.plot_feature_maps(same, first, limit=same.shape[-1]), caption)
 
 # %% [markdown]
-# Every map still looks like the photo. A kernel here covers a few neighbouring pixels, so it can answer to a colour
+# Most maps still look like the photo. A kernel here covers a few neighbouring pixels, so it can answer to a colour
 # or to an edge, and to nothing larger.
 
 # %% [markdown]

@@ -51,7 +51,7 @@ print(f"One gradient has {np.prod(picture_shape):,} numbers: one for each pixel 
 # inside the tape: the gradient must reach the picture that we look at, not the one that the first layer gets.
 
 # %%
-LAYER, FILTER = "block3_conv1", 5
+LAYER, FILTER = "block3_conv1", 4
 submodel = helpers.get_submodel(model, LAYER)
 print(f"{LAYER} gives {submodel.output_shape[-1]} feature maps; we climb the mean of number {FILTER}.")
 
@@ -118,7 +118,7 @@ print(f"The filter responds more to it than to the photo {PHOTO!r}: {responses[-
 
 # %%
 steps = [0, 5, 20, 50, 99]
-result = helpers.visualize_filter(model, "block3_conv1", iters=100, method="classroom", seed=SEED, snapshots=steps)
+result = helpers.visualize_filter(model, "block2_conv2", iters=100, method="classroom", seed=SEED, snapshots=steps)
 print(result)
 
 # %%
@@ -126,8 +126,8 @@ strip = {}
 for step, picture in result.snapshots.items():
     strip[f"step {step}"] = (picture - picture.min()) / (np.ptp(picture) + 1e-8)
 caption = (
-    f"Filter {result.f_index} of block3_conv1, drawn at random, before five of a hundred classroom steps, contrast "
-    "stretched each time: out of the noise comes what the filter responds to."
+    f"Filter {result.f_index} of {result.layer_name}, drawn at random, before five of a hundred classroom steps, "
+    "contrast stretched each time: out of the noise comes what the filter responds to, here slanting stripes."
 )
 helpers.show(helpers.plot_images(strip, columns=5), caption)
 
@@ -159,8 +159,8 @@ for place, layer in enumerate(helpers.conv_layers(model)):
     three = [(0.5 + 30 * change).clip(0, 1) for change in changes[3 * place : 3 * place + 3]]
     strips[layer.replace("_", "\n")] = tile(three, 1)
 caption = (
-    "What the classroom recipe adds to the noise, enlarged thirtyfold, for three filters of each convolution: texture "
-    "for some, nothing at all where the tile is plain grey."
+    "What the classroom recipe adds to the noise, enlarged thirtyfold, for three filters of each convolution: colour "
+    "or texture for most, nothing at all where the tile is plain grey."
 )
 helpers.show(helpers.plot_images(strips, columns=len(strips)), caption)
 
@@ -209,10 +209,10 @@ helpers.show(helpers.plot_images(columns, columns=6), caption)
 # %%
 notice = {
     1: "plain colours in broad areas",
-    2: "stripes and edges of one direction",
+    2: "stripes of one direction, or a grid of dots",
     3: "textures: weaves, spots, strokes",
-    4: "small parts repeated: eyes, scales, petals",
-    5: "larger parts and hints of objects",
+    4: "small shapes repeated: rosettes, scales, berries",
+    5: "larger shapes that hardly repeat: folds, curls, things without a name",
 }
 
 # %%
@@ -303,21 +303,23 @@ else:
 # </details>
 
 # %% [markdown]
-# The helpers' objectives are added and subtracted like this too. Which other channel does the picture of channel 0
+# The helpers' objectives are added and subtracted like this too. Which other channel does the picture of channel 1
 # excite most, and what is left when that one is kept low?
 
 # %%
-own = helpers.channel("block4_conv3", 0)
+CHANNEL = 1
+own = helpers.channel("block4_conv3", CHANNEL)
 picture = helpers.maximize(model, own, iters=32, seed=SEED)[0].image
 responses = helpers.feature_maps(model, picture, "block4_conv3")["block4_conv3"].mean(axis=(0, 1))
-other = helpers.channel("block4_conv3", 1 + int(responses[1:].argmax()))
+responses[CHANNEL] = 0  # itself does not count
+other = helpers.channel("block4_conv3", int(responses.argmax()))
 
 # %%
-goals = {"channel 0": own, "the other": other, "0 without the other": own - 0.5 * other}
+goals = {f"channel {CHANNEL}": own, "the other": other, "the first without the other": own - 0.5 * other}
 tiles = {name: helpers.maximize(model, goal, iters=32, seed=SEED)[0].image for name, goal in goals.items()}
 caption = (
-    "Channel 0 of block4_conv3, the other channel that its picture excites most, and a picture that excites the first "
-    "but not the second: what is left, and what is gone?"
+    f"Channel {CHANNEL} of block4_conv3, the other channel that its picture excites most, and a picture that excites "
+    "the first but not the second: what is left, and what is gone?"
 )
 helpers.show(helpers.plot_images(tiles, columns=3), caption)
 

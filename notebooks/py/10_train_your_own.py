@@ -173,12 +173,12 @@ caption += "so is the square's share of its target. What can a network still lea
 helpers.show(helpers.plot_images(pictures, columns=3), caption)
 
 # %% [markdown]
-# The best that a network can say to the mixed picture is that target, and even that has a price:
+# What an object looks like as a whole is not enough any more: each part must tell something. The best that a network
+# can say to the mixed picture is that target, and even that has a price:
 
 # %%
 likely = np.array(list(target.values()))
 print(f"the loss cannot fall below {-(likely * np.log(likely)).sum():.2f} for this picture")
-print("what an object looks like as a whole is not enough any more: each part must tell something")
 
 # %% [markdown]
 # ## Where is the batch normalisation?
@@ -236,7 +236,7 @@ axis.set_xticks(np.arange(count) * 4 + 1, range(count))
 axis.tick_params(length=0)
 axis.spines[:].set_visible(False)
 caption = "All kernels of block1_conv1 in colour, mid-grey is zero, one column for each: random at the start, in the "
-caption += "middle of the training, at the end. Which columns hardly change between the middle and the end?"
+caption += "middle of the training, at the end. The lower two are nearly alike; which columns still show their start?"
 helpers.show(figure, caption)
 
 # %% [markdown]
@@ -275,7 +275,7 @@ pictures = {
     for picture in row
 }
 caption = "What six filters of block3_conv3 want to see, by gradient ascent: at the start of training (above), in the "
-caption += "middle, at its end (below). Blots, or nothing at all, become small parts that repeat in order."
+caption += "middle, at its end (below). Blots, or a plain tile, become strokes, ropes and dots that repeat."
 helpers.show(helpers.plot_images(pictures, columns=6), caption)
 
 # %% [markdown]
@@ -305,10 +305,8 @@ for name in dict.fromkeys([*helpers.sample_names(), PHOTO]):
     verdict = "no right answer" if not right else f"right in place {place}" if place else "right answer not in the five"
     first = f"{found['class'][0]}, {found['probability'][0]:.0%}"
     pictures[f"{name}: {first}\n{verdict}"] = helpers.load_image(name, 160)
-caption = (
-    "The bundled photos with mini_vgg16's first answer and its probability. Where no class fits, the network must "
-)
-caption += "be wrong; notice that the probability does not say so."
+caption = "The bundled photos with mini_vgg16's first answer and its probability. Where no class fits, the network "
+caption += "must be wrong; notice that such an answer can have a higher probability than a right one."
 helpers.show(helpers.plot_images(pictures, columns=3), caption)
 
 # %% [markdown]
@@ -586,8 +584,8 @@ else:
 # work. A test is worth what separates it from the training: patches from the same half of a photo flatter the network.
 #
 # Think about: Why can batch normalisation not be folded *during* training? What would you have to change in the patches
-# so that colour no longer helps? The network says "espresso" with certainty to a photo of tea: which of its numbers
-# would warn you?
+# so that colour no longer helps? Suppose the network says "espresso" with certainty to a photo of tea: which of its
+# numbers would warn you?
 
 # %% [markdown]
 # ## Where next
