@@ -85,7 +85,7 @@ submodel = helpers.get_submodel(model, "block4_conv2")
 
 
 # %%
-def climb(picture, steps=10):
+def climb(picture, steps=4):
     for _ in range(steps):
         with tf.GradientTape() as tape:
             tape.watch(picture)
@@ -105,10 +105,12 @@ for size in [(82, 122), (114, 171), (160, 240)]:
 # %%
 caption = (
     "Three octaves by hand on block4_conv2: left each octave begins with the blurred one before it, right with the "
-    "photo's detail put back. The motifs come in several sizes; only on the right are fur and edges still sharp."
+    "photo's detail put back; below, the lower left quarters. The motifs come in several sizes; only on the right are "
+    "whiskers and fur still sharp."
 )
-pair = {"detail lost": blurred.numpy(), "detail put back": (own + change).numpy()}
-helpers.show(helpers.plot_images(pair, columns=2), caption)
+tiles = {"detail lost": blurred.numpy(), "detail put back": (own + change).numpy()}
+tiles |= {f"{name}, lower left": picture[80:, :120] for name, picture in tiles.items()}
+helpers.show(helpers.plot_images(tiles, columns=2), caption)
 
 # %% [markdown]
 # The sizes of the motifs now follow the photo: eyes grow in eyes. This is all there is to DeepDream. The helper adds a
@@ -120,9 +122,9 @@ helpers.show(helpers.plot_images(pair, columns=2), caption)
 
 # %%
 photos = {"rocket": helpers.sample_image("rocket", (120, 180)), PHOTO: helpers.load_image(PHOTO, (120, 180))}
-seen = {"rocket": "even the empty sky fills up, with stripes, bands, a fine weave, dots and branching lines"}
+seen = {"rocket": "even the empty sky fills up, with stripes, bands, a net of rings, dots and branching lines"}
 seen |= {
-    PHOTO: "stripes and bands, then spots, then rounder motifs, which settle where the photo has something like them"
+    PHOTO: "stripes and bands, then spots, then round motifs like eyes, which settle where the photo has their like"
 }
 layers = [f"block{block}_conv{number}" for block, number in ((1, 2), (2, 2), (3, 2), (4, 2), (5, 1))]
 
@@ -136,9 +138,9 @@ for name, photo in photos.items():
     helpers.show(helpers.plot_images({"photo": photo} | dreams, columns=3), caption)
 
 # %% [markdown]
-# The motifs grow with the receptive field, as in notebook 05, and come nearer to what photos consist of. In the sky
-# there is next to nothing to see, and the layers still find something: the gradient of a faint response is divided by
-# its own size, which makes it as strong as any other.
+# On the whole the motifs grow with the receptive field, as in notebook 05, and come nearer to what photos consist
+# of. In the sky there is next to nothing to see, and the layers still find something: the gradient of a faint response
+# is divided by its own size, which makes it as strong as any other.
 
 # %% [markdown]
 # ## Layers, one filter, or a class?
@@ -166,25 +168,26 @@ helpers.show(helpers.plot_images(dreams, columns=3), caption)
 # %%
 classifier = helpers.load_model("mini_vgg16", include_top=True)
 sky = helpers.sample_image("rocket", (120, 180))
-names = ["goldfish", "king penguin", "monarch"]
-dreams = {name: helpers.deep_dream(classifier, sky, helpers.class_logit(name), iters=20, seed=SEED) for name in names}
+names = ["ladybug", "jellyfish", "lampshade"]
+dreams = {name: helpers.deep_dream(classifier, sky, helpers.class_logit(name), iters=40, seed=SEED) for name in names}
 
 # %%
-for name, dream in dreams.items():
-    first = helpers.predict(classifier, dream, top=1)["class"][0]
-    print(f"Asked for {name}: the network now says {first}")
+answers = {name: helpers.predict(classifier, dream, top=1).iloc[0] for name, dream in dreams.items()}
+for name, answer in answers.items():
+    print(f"Asked for {name}: the network now says {answer['class']}")
+print("It is surest of the", max(answers, key=lambda name: answers[name]["probability"]))
 
 # %%
 caption = (
-    "The rocket's sky dreamed towards three classes of the bundled network: reddish streaks for the goldfish, curved "
-    "necks for the penguin, orange wings with black veins for the monarch; never one whole animal in its place."
+    "The rocket's sky dreamed towards three classes of the bundled network: small round backs, red and black, for the "
+    "ladybug; curved stripes for the jellyfish; and for the lampshade a shade on the rocket, which becomes a lamp."
 )
 helpers.show(helpers.plot_images(dreams, columns=3), caption)
 
 # %% [markdown]
-# Streaks and necks that a person may overlook convince the network; the wings, which a person sees at once, do not.
-# What convinces it is no whole animal but colour, texture and parts (Geirhos et al. 2019 measured how much texture
-# counts), and it is not always what convinces us.
+# The rocket helps the lampshade, as any dream grows out of what is there. But the network is surest of the jellyfish,
+# where a person sees curved stripes and hardly an animal. What convinces it is no whole animal but colour, texture and
+# parts (Geirhos et al. 2019 measured how much texture counts), and it is not always what convinces us.
 
 # %% [markdown]
 # ## What if the picture is large?
@@ -217,19 +220,19 @@ print(f"Away from the seam the two agree: {error[:, :24].max() < 1e-3 and error[
 # the roll:
 
 # %%
-sky = helpers.sample_image("rocket", (256, 384))[:96, 120:264]
+sky = helpers.sample_image("rocket", (336, 504))[:96, 150:294]
 made = {"where halves err": error / error.max()}
 for name, jitter in (("seams stay", 0), ("seams wander", 32)):
     made[name] = helpers.deep_dream(model, sky, "block3_conv2", octaves=1, iters=30, tile=64, jitter=jitter, seed=SEED)
 caption = (
     "Left where the gradient of the two halves is wrong (bright): a band at the cut. Then a sky dreamed with "
-    "block3_conv2 in small tiles: without the roll a window of six panes, with it one even weave."
+    "block3_conv2 in small tiles: without the roll a window of six panes, with it one even pattern."
 )
 helpers.show(helpers.plot_images(made, columns=3), caption)
 
 # %% [markdown]
 # ## Where does the dream lead?
-# Enlarge the middle of a dream a little, dream again, and so on: soon nothing of the photo is left, and every frame
+# Enlarge the middle of a dream a little, dream again, and so on: less and less of the photo is left, and every frame
 # is made of what the layer saw in the frame before. A loop of a few lines gives the frames.
 
 # %%

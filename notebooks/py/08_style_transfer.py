@@ -113,7 +113,7 @@ for _ in range(80):
     losses.append(float(loss))
 
 # %%
-print(f"The loss fell to less than a fifth: {losses[-1] < losses[0] / 5}")
+print(f"The loss fell to less than a quarter: {losses[-1] < losses[0] / 4}")
 caption = (
     "Style transfer by hand: the photo, the window, and the photo after 80 steps of Adam. Dark lines like lead run "
     "along the edges, but there is grain, and the large fields of plain colour are missing."
@@ -216,13 +216,14 @@ helpers.show(figure, caption)
 
 # %% [markdown]
 # Read it column by column. Block 1 brings contrast, in the last rows with many colours; block 2 soft patches of colour;
-# block 3 lines around fields; block 4 lines and colours that bury the photo. Block 5 brings a few lines: a late Gram
-# matrix alone says next to nothing about the window's colours.
+# block 3 greys the picture. Blocks 4 and 5 bring strokes that bury the photo, in pink and green that the window has
+# not: a late Gram matrix alone says next to nothing about its colours.
 #
-# Then row by row. Blocks 1 and 2 keep every hair. Block 3 keeps the shapes and lets go of the colours. Block 4 keeps
-# eyes and outlines and lets go of the rest: there a style can change something. In the last row the photo is gone.
+# Then row by row, where the style does not bury it. Blocks 1 and 2 keep every hair. Block 3 keeps the shapes and lets
+# go of the colours. Block 4 keeps eyes and outlines and lets go of the rest: there a style can change something. In the
+# last row the photo is gone.
 #
-# So in the claim's corner, top right, there is the photo and hardly anything of the window. Bottom left there is no
+# So in the claim's corner, top right, there is little of the photo and nothing of the window. Bottom left there is no
 # photo: the opposite is no good either, with one layer alone. The paper takes the content from a late layer, though not
 # the last, and the style from *all* blocks. Side by side, both beginning with the photo:
 
@@ -237,8 +238,8 @@ made = {name: helpers.style_transfer(model, photo, window, **recipe, **options) 
 # %%
 caption = (
     "Content from blocks 1 and 2 with style from blocks 4 and 5 (the claim), and content from block4_conv2 with style "
-    "from all blocks (the paper): the first is the photo in its own colours with thin lines, the second has the "
-    "window's dark lead and strong colours."
+    "from all blocks (the paper): the first has thin lines and pale colours, the second the window's dark lead and "
+    "stronger colours."
 )
 helpers.show(helpers.plot_images({"photo": photo} | made, columns=3), caption)
 
@@ -254,8 +255,8 @@ for layer in blocks[:2]:
     print(f"By the Gram matrix of {layer} the paper's picture is nearer to the window: {nearer}")
 
 # %% [markdown]
-# The claim's picture is not ugly, but what it lacks is the window. The claim mixes up two questions. A filter's picture
-# shows what a unit *responds to*. What a layer *holds on to* is another matter.
+# The claim's picture is not ugly, but it lacks the window's black and its strong colours. The claim mixes up two
+# questions. A filter's picture shows what a unit *responds to*. What a layer *holds on to* is another matter.
 
 # %% [markdown]
 # ## Why is it so?
@@ -269,8 +270,8 @@ inverted = {layer: helpers.invert_features(model, photo, layer, iters=44, seed=S
 
 # %%
 caption = (
-    "The photo, and what five layers know of it, each inverted from noise: the first gives it back, then the "
-    "colours and the fine detail go; late layers keep where roughly the parts are."
+    "The photo, and what five layers know of it, each inverted from noise: the first two give it back, then colours "
+    "and fine detail go; block 4 keeps eyes and outlines; from block 5 comes nothing that a person would know."
 )
 helpers.show(helpers.plot_images({"photo": photo} | inverted, columns=3), caption)
 
@@ -325,6 +326,8 @@ figure, axis = plt.subplots(figsize=(7, 2.8), layout="constrained")
 for optimizer, line in ((adam, "-"), (lbfgs, "--")):
     axis.plot(*course(optimizer), line, color="0.2", label=optimizer.__name__)
 axis.set(xlabel="seconds on this machine", ylabel="loss", yscale="log")
+axis.yaxis.set_major_formatter("{x:g}")
+axis.yaxis.set_minor_formatter("{x:g}")
 axis.legend()
 caption = (
     "The loss of one style transfer against time, 30 steps with Adam and 30 with L-BFGS: which line is lower at the"
