@@ -122,8 +122,7 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
         kernel = None if kernel_of(layer) is None else tuple(kernel_of(layer).shape)
         _, size, stride = fields.get(id(layer.output), (None, None, None))
         rows.append((layer.name, type(layer).__name__, shape, kernel, layer.count_params(), size, stride))
-    table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"receptive_field": object, "stride": object, "kernel_shape": object})
+    return pd.DataFrame(rows, columns=columns)
 
 
 class Field(NamedTuple):
