@@ -83,7 +83,7 @@ class Question:
         def body(images: Any, number: Any) -> list:
             values = self._values(images, guided)
             if layer_name not in values:
-                raise LayerNotFound(layer_name, filter(None, values), self.model.name)
+                raise LayerNotFound(layer_name, list(filter(None, values)), self.model.name)
             maps = values[layer_name]
             gradients = tf.gradients(values[SCORES][:, number], [maps], unconnected_gradients="zero")
             return [tf.cast(tensor, tf.float32) for tensor in (maps, *gradients)]
@@ -328,8 +328,7 @@ def segment(
     centres, _ = scipy.cluster.vq.kmeans2(directions, regions, iter=50, minit="++", rng=seed)
     distances = scipy.spatial.distance.cdist(directions, centres).reshape(*maps.shape[:2], regions)
     found = tf.image.resize(distances, image.shape[:2]).numpy().argmin(axis=-1)
-    order = np.argsort(-np.bincount(found.ravel(), minlength=regions), kind="stable")
-    return np.argsort(order)[found]
+    return (scipy.stats.rankdata(-np.bincount(found.ravel(), minlength=regions), "ordinal") - 1)[found]
 
 
 def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
@@ -339,6 +338,5 @@ def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     """
     import matplotlib
 
-    grey = skimage.color.gray2rgb(skimage.color.rgb2gray(image))
     shown = matplotlib.colormaps["inferno"](saliency / max(np.percentile(saliency, 99), 1e-8))[..., :3]
-    return (0.4 * grey + 0.6 * shown).astype(np.float32)
+    return (0.4 * skimage.color.rgb2gray(image)[..., None] + 0.6 * shown).astype(np.float32)
