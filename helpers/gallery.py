@@ -116,9 +116,8 @@ def stored_layer(model: keras.Model, layer: str, folder: Path = GALLERY) -> tupl
 def current_entry(model: keras.Model, layer: str, folder: Path, size: int | None = None) -> dict | None:
     """What the index says about a layer, if its sheet is there and was drawn from these weights (at that size)."""
     entry = read_index(folder).get(layer)
-    if entry is None or not (folder / f"{layer}.webp").is_file():
-        return None
-    return entry if entry["fingerprint"] == fingerprint(model, layer, size or entry["size"]) else None
+    drawn = entry is not None and (folder / f"{layer}.webp").is_file()
+    return entry if drawn and entry["fingerprint"] == fingerprint(model, layer, size or entry["size"]) else None
 
 
 def fingerprint(model: keras.Model, layer: str, size: int) -> str:

@@ -97,8 +97,8 @@ def mean_responses(model: keras.Model, layer_name: str, images: Sequence[np.ndar
 
 def z_scores(responses: np.ndarray, yardstick: Yardstick) -> np.ndarray:
     """How many deviations each response lies above the filter's mean over natural pictures."""
-    floor = 0.01 * np.median(yardstick.deviation) + 1e-12  # a filter that natural pictures never excite
-    return (responses - yardstick.mean) / np.maximum(yardstick.deviation, floor)
+    # The second is for a filter that natural pictures never excite.
+    return (responses - yardstick.mean) / np.maximum(yardstick.deviation, 0.01 * np.median(yardstick.deviation) + 1e-12)
 
 
 def natural_responses(model: keras.Model, layer_name: str, size: int) -> Yardstick:
