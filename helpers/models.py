@@ -14,12 +14,11 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from .backend import keras, tf
 from .downloads import is_right, keras_cache, reason, watched_downloads
 from .errors import WeightsUnavailable, check_whole
-from .images import to_pil
+from .images import LANCZOS, to_pil
 from .layers import conv_layers
 
 BUNDLED = "mini_vgg16"
@@ -239,7 +238,7 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
     check_whole("top", top, 1)
     height, width = (side or network.default_size for side in model.input_shape[1:3])
-    resampled = to_pil(image).resize((width, height), Image.Resampling.LANCZOS)
+    resampled = to_pil(image).resize((width, height), LANCZOS)
     output = model(preprocess(model, np.float32(resampled) / 255), training=False)
     if model.layers[-1].activation is not keras.activations.softmax:
         output = tf.nn.softmax(output)
