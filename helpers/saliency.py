@@ -288,10 +288,9 @@ def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
         return np.zeros(saliency.shape, bool)
     strong = saliency > skimage.filters.threshold_otsu(saliency)
     low, high = (np.median(saliency[part]) for part in (~strong, strong))
-    seeds = np.select([saliency >= high, saliency <= low], [1, 2])
     smooth = skimage.filters.gaussian(skimage.color.rgb2lab(image), 1, channel_axis=-1)
     edges = np.linalg.norm(np.gradient(smooth, axis=(0, 1)), axis=(0, -1))
-    return skimage.segmentation.watershed(edges, seeds) == 1
+    return skimage.segmentation.watershed(edges, markers=np.select([saliency >= high, saliency <= low], [1, 2])) == 1
 
 
 def segment(
