@@ -97,8 +97,7 @@ class Explorer(widgets.HBox):
         for button, step in zip(pair, (-1, 1), strict=True):
             button.on_click(lambda _, step=step: self.channel.set_trait("value", self.channel.value + step))
         self.place, self.caption = widgets.HTML(description="place"), widgets.HTML()
-        layout = {"max_width": "100%", "margin": "0", "align_self": "flex-start"}
-        self.picture = widgets.Image(format="png", layout=layout)
+        self.picture = widgets.Image(format="png", layout=dict(max_width="100%", margin="0", align_self="flex-start"))
         self._events = ipyevents.Event(source=self.picture, watched_events=["click"])
         self._events.on_dom_event(self._click)
         self.layer.observe(self.change_layer, "value")

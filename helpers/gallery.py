@@ -84,8 +84,7 @@ def render_gallery(
     draw = functools.partial(draw_layer, load or model, size=size)
     drawn = zip(left, executor.map(draw, left) if executor else map(draw, left), strict=True)
     for layer, (sheet, cards) in progress_bar(iterable=drawn, total=len(left), desc="gallery", unit="layer"):
-        prints = fingerprint(model, layer, size)
-        index[layer] = {"fingerprint": prints, "size": size, "columns": COLUMNS, "filters": cards}
+        index[layer] = dict(fingerprint=fingerprint(model, layer, size), size=size, columns=COLUMNS, filters=cards)
         for name, data in (f"{layer}.webp", sheet), (INDEX, json.dumps(index, indent=1, sort_keys=True).encode()):
             with whole(out / name) as file:
                 file.write_bytes(data)

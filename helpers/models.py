@@ -115,11 +115,10 @@ def _from_keras(constructor: Callable, pretrained: bool, include_top: bool, inpu
     """A network of ``keras.applications``; its default size is what it tells Keras when it asks for its input shape."""
     module = sys.modules[constructor.__module__]
     build = functools.partial(constructor, include_top=include_top, input_shape=input_shape)
-    ask = module.imagenet_utils.obtain_input_shape
     size = lambda: f"about {build(weights=None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
-    asking = mock.patch.object(module.imagenet_utils, ask.__name__, wraps=ask)
+    spy = mock.patch.object(module.imagenet_utils, "obtain_input_shape", wraps=module.imagenet_utils.obtain_input_shape)
     try:
-        with warnings.catch_warnings(), asking as asked, watched_downloads(size) as download:
+        with warnings.catch_warnings(), spy as asked, watched_downloads(size) as download:
             warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
             model = build(weights="imagenet" if pretrained else None)
     except Exception as error:
