@@ -197,12 +197,12 @@ def preferred_gratings(kernels: np.ndarray) -> pd.DataFrame:
     down, right = (axis.ravel() for axis in np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij"))
     frequency = np.hypot(down, right)
     orientation = np.round(90 - np.degrees(np.arctan2(down, right)), 6) % 180
-    undirected = (frequency == 0) | (down + right == -1)  # a plain colour; a chessboard, which lies on both diagonals
     spectra = (np.fft.fft2(kernel, (size, size), axes=(0, 1)) for kernel in np.moveaxis(kernels, 3, 0))
     power = np.stack([(np.abs(spectrum) ** 2).sum(axis=2).ravel() for spectrum in spectra])
     best, strongest = power.argmax(axis=1), power.max(axis=1)
     turns = np.abs((orientation - orientation[best, None] + 90) % 180 - 90)  # degrees, 0 to 90
-    rival = np.where(undirected | (turns > RIVAL_TURN), power, 0).max(axis=1)
+    # What rivals: stripes turned too far, a plain colour, and a chessboard, which lies on both diagonals.
+    rival = np.where((turns > RIVAL_TURN) | (frequency == 0) | (down + right == -1), power, 0).max(axis=1)
     table = {"orientation": np.where(rival < RIVAL_POWER * strongest, orientation[best], np.nan)}
     table |= {"frequency": frequency[best], "selectivity": strongest / np.where(strongest, power.mean(axis=1), np.nan)}
     return pd.DataFrame(table).rename_axis("kernel")

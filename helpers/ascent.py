@@ -184,8 +184,7 @@ def maximize(
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")
     climb = Climb(model, objective, method, iters, size, seed, options, diversity)
     indices = np.array([[term.index or 0] * count for term in objective.terms], np.int32)
-    rows = climb.run(indices, [seed + number for number in range(count)])
-    return [AscentImage(objective=objective, **row) for row in rows]
+    return [AscentImage(objective=objective, **row) for row in climb.run(indices, list(range(seed, seed + count)))]
 
 
 def seed_agreement(one: FilterImage, other: FilterImage) -> float:

@@ -93,21 +93,18 @@ class Explorer(widgets.HBox):
         self._lock = threading.Lock()
         self.layer = widgets.Dropdown(options=list(layers), value=start, description=first)
         self.channel = widgets.IntSlider(at, description=noun, continuous_update=slow or not (extras or at))
-        buttons = widgets.HBox(
-            [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]
-        )
-        for button, step in zip(buttons.children, (-1, 1), strict=True):
+        pair = [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]
+        for button, step in zip(pair, (-1, 1), strict=True):
             button.on_click(lambda _, step=step: self.channel.set_trait("value", self.channel.value + step))
         self.place, self.caption = widgets.HTML(description="place"), widgets.HTML()
-        layout = {"max_width": "100%", "margin": "0", "align_self": "flex-start"}
-        self.picture = widgets.Image(format="png", layout=layout)
+        self.picture = widgets.Image(format="png", layout=dict(max_width="100%", margin="0", align_self="flex-start"))
         self._events = ipyevents.Event(source=self.picture, watched_events=["click"])
         self._events.on_dom_event(self._click)
         self.layer.observe(self.change_layer, "value")
         for control in (self.channel, *self.extras.values()):
             control.observe(self._redraw, "value")
         seen = widgets.VBox([self.picture, self.caption], layout={"flex": "1 1 400px"})
-        self.controls = widgets.VBox([self.layer, self.place, self.channel, buttons, *self.extras.values()])
+        self.controls = widgets.VBox([self.layer, self.place, self.channel, widgets.HBox(pair), *self.extras.values()])
         super().__init__([self.controls, seen, Keys()], layout={"flex_flow": "row wrap"})
         self.add_class("explorer")
         self.change_layer()

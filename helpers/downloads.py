@@ -67,11 +67,10 @@ def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) 
                         raise ValueError("the file that came is not the right one")
     except Exception as error:
         state = "is damaged" if path.is_file() else "is not"
-        elsewhere = ", or set KERAS_HOME to another folder," if getattr(error, "errno", None) else ""
-        raise WeightsUnavailable(
-            f"{path.name} {state} in {path.parent} and cannot be downloaded ({reason(error)}). "
-            f"Download {url} ({size()}) where there is a network, put it into {path.parent}{elsewhere} and try again."
-        ) from error
+        failed = f"{path.name} {state} in {path.parent} and cannot be downloaded ({reason(error)})."
+        home = f"{path.parent}, or set KERAS_HOME to another folder," if getattr(error, "errno", None) else path.parent
+        remedy = f"Download {url} ({size()}) where there is a network, put it into {home} and try again."
+        raise WeightsUnavailable(f"{failed} {remedy}") from error
     return path
 
 
@@ -80,8 +79,7 @@ def is_right(path: Path, file_hash: str | None) -> bool:
     with contextlib.suppress(OSError), path.open("rb") as file:
         if file_hash is None:  # an HDF5 file knows its length: one that was cut does not open
             return path.suffix != ".h5" or bool(h5py.File(file))
-        algorithm = "md5" if len(file_hash) == 32 else "sha256"
-        return hashlib.file_digest(file, algorithm).hexdigest() == file_hash.lower()
+        return hashlib.file_digest(file, "md5" if len(file_hash) == 32 else "sha256").hexdigest() == file_hash.lower()
     return False
 
 

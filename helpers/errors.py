@@ -1,11 +1,9 @@
 """The exceptions of this package: each names the bad value and the valid ones."""
 
-from __future__ import annotations
-
 import difflib
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 
 def is_whole(value: object, least: int, most: float = math.inf) -> bool:
@@ -35,8 +33,7 @@ def check_filter(index: object, count: int, layer: str) -> None:
 class LayerNotFound(ValueError):
     """The network has no layer of that name, or that layer cannot serve here."""
 
-    def __init__(self, name: object, valid: Iterable[str], model_name: str) -> None:
-        valid = list(valid)
+    def __init__(self, name: object, valid: Sequence[str], model_name: str) -> None:
         near = difflib.get_close_matches(str(name), valid, n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(valid)}."
         super().__init__(f"{model_name} has no layer {name!r} that can be used here. {hint}")

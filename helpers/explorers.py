@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +39,7 @@ def _beside(*pictures: np.ndarray, smooth: bool = False) -> np.ndarray:
 
 def _tiles(pictures: np.ndarray) -> np.ndarray:
     """uint8 pictures ``(n, h, w)`` or ``(n, h, w, 3)`` as a sheet's tiles, each with a white rim."""
-    step, axes = max(1, round(pictures.shape[1] * math.sqrt(len(pictures)) / HEIGHT)), pictures.ndim
+    step, axes = max(1, round(pictures.shape[1] * np.sqrt(len(pictures)) / HEIGHT)), pictures.ndim
     small = skimage.transform.downscale_local_mean(pictures, (1, step, step, 1)[:axes]).astype(np.uint8)
     return np.pad(small, ((0, 0), (2, 2), (2, 2), (0, 0))[:axes], constant_values=PAPER)
 
@@ -49,7 +48,7 @@ def _with_sheet(explorer: NetworkExplorer, picture: np.ndarray, tiles: np.ndarra
     """A picture beside the sheet of its layer's, on which the chosen one is framed and any can be clicked."""
     (count, height, width), framed = tiles.shape[:3], tiles.copy()
     framed[chosen, [0, 1, -2, -1]] = framed[chosen][:, [0, 1, -2, -1]] = FRAME if tiles.ndim == 3 else PALETTE[FRAME]
-    columns = math.ceil(math.sqrt(1.4 * count * height / width))
+    columns = int(np.ceil(np.sqrt(1.4 * count * height / width)))
     sheet = tile(framed, columns, 0, PAPER)
     joined = _beside(picture, sheet)
     wide = HEIGHT / len(sheet) / joined.shape[1]  # a pixel of the sheet, as a share of the whole picture
@@ -118,10 +117,9 @@ def feature_map_explorer(model: keras.Model, image: Any = None) -> Explorer:
 
     def draw(explorer: NetworkExplorer, layer: str, channel: int) -> tuple[np.ndarray, str]:
         levels, tiles, shares, peaks = explorer.remember(_levels, layer)
-        caption = (
-            f"<b>{layer}, channel {channel}</b> of {len(levels)}: responds on {shares[channel]:.0%} of the photo, up "
-            f"to {peaks[channel]:.3g}. Left its map (brighter is stronger), right all maps: click on one to choose it."
-        )
+        found = f"responds on {shares[channel]:.0%} of the photo, up to {peaks[channel]:.3g}"
+        seen = "Left its map (brighter is stronger), right all maps: click on one to choose it."
+        caption = f"<b>{layer}, channel {channel}</b> of {len(levels)}: {found}. {seen}"
         return _with_sheet(explorer, levels[channel], tiles, channel), caption
 
     return NetworkExplorer("Feature map", model, image, draw, channels_of, 0, noun="channel")
@@ -144,10 +142,8 @@ def kernel_explorer(model: keras.Model, image: Any = None) -> Explorer:
     def draw(explorer: NetworkExplorer, layer: str, number: int) -> tuple[np.ndarray, str]:
         levels, _, shares, _ = explorer.remember(_levels, layer)
         kernel, seen = explorer.remember(_kernel, layer, number)
-        caption = (
-            f"<b>{layer}, kernel {number}</b> of {len(levels)}: left {seen}; right the map that it makes of the photo "
-            f"(brighter is stronger), which is above zero on {shares[number]:.0%} of it."
-        )
+        made = f"that it makes of the photo (brighter is stronger), which is above zero on {shares[number]:.0%} of it"
+        caption = f"<b>{layer}, kernel {number}</b> of {len(levels)}: left {seen}; right the map {made}."
         return _beside(kernel, PALETTE[levels[number]]), caption
 
     return NetworkExplorer("Kernel", model, image, draw, _with_kernels, 0, noun="kernel")

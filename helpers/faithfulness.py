@@ -41,7 +41,7 @@ def deletion_insertion(
         without classes its score beside the whole picture's. The mean of a column is about the area under its curve.
     """
     question = Question(model, image, target=target, seed=seed)
-    whole, shares = question.image, np.linspace(0, 1, STEPS + 1)
+    whole, shares = question.image, pd.Index(np.linspace(0, 1, STEPS + 1), name="share")
     if saliency.shape != whole.shape[:2]:
         raise ValueError(f"saliency has shape {saliency.shape}; the picture has {whole.shape[:2]}.")
     ties = np.random.default_rng(seed).permutation(saliency.size)
@@ -50,8 +50,7 @@ def deletion_insertion(
     pictures = [np.where(ranks < share, *pair) for pair in ((mean, whole), (whole, blurred)) for share in shares]
     scores = question.scores(np.stack(pictures))
     heights = scipy.special.softmax(scores, axis=1) if question.has_head else scores / (scores[0] + 1e-8)
-    deletion, insertion = heights[:, question.number].reshape(2, -1)
-    return pd.DataFrame({"deletion": deletion, "insertion": insertion}, index=pd.Index(shares, name="share"))
+    return pd.DataFrame(heights[:, question.number].reshape(2, -1).T, shares, ["deletion", "insertion"])
 
 
 def evaluate_saliency(
@@ -92,11 +91,10 @@ def evaluate_saliency(
         maps = {name: saliency_map(network, image, name, first.number, **options) for name in methods}
         return maps | {"random map": random.uniform(size=edges.shape), "edge detector": edges / (edges.max() or 1)}
 
-    copy, trained, rows = keras.models.clone_model(model), maps_of(model), {}
+    copy, trained = keras.models.clone_model(model), maps_of(model)
     copy.network = getattr(model, "network", None)
-    for name, found in trained.items():
-        curves = deletion_insertion(model, image, found, first.number, first.seed)
-        rows[name] = dict(zip(curves, np.trapezoid(curves, dx=1 / STEPS, axis=0), strict=True))
+    curves = {name: deletion_insertion(model, image, each, first.number, first.seed) for name, each in trained.items()}
+    rows = {key: dict(zip(each, np.trapezoid(each, dx=1 / STEPS, axis=0), strict=True)) for key, each in curves.items()}
     for share in (0.25, 0.5, 0.75, 1.0):  # of the network, which is randomised
         copy.set_weights(model.get_weights())
         for array in copy.weights[::-1][: round(share * len(copy.weights))]:

@@ -84,8 +84,7 @@ def render_gallery(
     draw = functools.partial(draw_layer, load or model, size=size)
     drawn = zip(left, executor.map(draw, left) if executor else map(draw, left), strict=True)
     for layer, (sheet, cards) in progress_bar(iterable=drawn, total=len(left), desc="gallery", unit="layer"):
-        prints = fingerprint(model, layer, size)
-        index[layer] = {"fingerprint": prints, "size": size, "columns": COLUMNS, "filters": cards}
+        index[layer] = dict(fingerprint=fingerprint(model, layer, size), size=size, columns=COLUMNS, filters=cards)
         for name, data in (f"{layer}.webp", sheet), (INDEX, json.dumps(index, indent=1, sort_keys=True).encode()):
             with whole(out / name) as file:
                 file.write_bytes(data)
@@ -116,9 +115,8 @@ def stored_layer(model: keras.Model, layer: str, folder: Path = GALLERY) -> tupl
 def current_entry(model: keras.Model, layer: str, folder: Path, size: int | None = None) -> dict | None:
     """What the index says about a layer, if its sheet is there and was drawn from these weights (at that size)."""
     entry = read_index(folder).get(layer)
-    if entry is None or not (folder / f"{layer}.webp").is_file():
-        return None
-    return entry if entry["fingerprint"] == fingerprint(model, layer, size or entry["size"]) else None
+    drawn = entry is not None and (folder / f"{layer}.webp").is_file()
+    return entry if drawn and entry["fingerprint"] == fingerprint(model, layer, size or entry["size"]) else None
 
 
 def fingerprint(model: keras.Model, layer: str, size: int) -> str:

@@ -22,6 +22,7 @@ MAX_BYTES = 100_000_000
 LONGEST_SIDE = 384  # pixels, of a picture whose size is not asked for
 MAX_SIDE = 8192
 MAX_SECONDS = 30
+LANCZOS = Image.Resampling.LANCZOS  # the filter with which pictures are made smaller
 
 
 def sample_names() -> list[str]:
@@ -99,9 +100,9 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
     except Exception as error:
         raise ImageError(f"{_name(source)} cannot be {stage}: {reason(error)}.") from error
     if shape is None:
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), LANCZOS)
     else:
-        image = ImageOps.fit(image, shape[::-1], Image.Resampling.LANCZOS)
+        image = ImageOps.fit(image, shape[::-1], LANCZOS)
     return np.asarray(image, np.float32) / 255
 
 
@@ -210,8 +211,7 @@ def _levels(source: Any) -> np.ndarray:
 
 def _fit_levels(levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """What ``ImageOps.fit`` does, without rounding to 8 bits."""
-    channels = [Image.fromarray(levels[..., channel]) for channel in range(3)]
-    fitted = [np.asarray(ImageOps.fit(channel, shape[::-1], Image.Resampling.LANCZOS)) for channel in channels]
+    fitted = [ImageOps.fit(Image.fromarray(channel), shape[::-1], LANCZOS) for channel in np.moveaxis(levels, 2, 0)]
     return np.clip(np.stack(fitted, axis=2), 0, 1)
 
 

@@ -115,20 +115,14 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
     meet it is the union of theirs (Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural
     Networks", Distill 2019).
     """
+    columns = ["name", "type", "output_shape", "kernel_shape", "parameters", "receptive_field", "stride"]
     fields, rows = _receptive_fields(model), []
     for layer in model.layers:
-        field, kernel = fields.get(id(layer.output)), kernel_of(layer)
-        row = {
-            "name": layer.name,
-            "type": type(layer).__name__,
-            "output_shape": tuple(layer.output.shape[1:]) if hasattr(layer.output, "shape") else None,
-            "kernel_shape": None if kernel is None else tuple(kernel.shape),
-            "parameters": layer.count_params(),
-            "receptive_field": field and field.size,
-            "stride": field and field.stride,
-        }
-        rows.append(row)
-    return pd.DataFrame(rows).astype({"receptive_field": object, "stride": object, "kernel_shape": object})
+        shape = tuple(layer.output.shape[1:]) if hasattr(layer.output, "shape") else None
+        kernel = None if kernel_of(layer) is None else tuple(kernel_of(layer).shape)
+        _, size, stride = fields.get(id(layer.output), (None, None, None))
+        rows.append((layer.name, type(layer).__name__, shape, kernel, layer.count_params(), size, stride))
+    return pd.DataFrame(rows, columns=columns)
 
 
 class Field(NamedTuple):

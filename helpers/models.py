@@ -14,12 +14,11 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from .backend import keras, tf
 from .downloads import is_right, keras_cache, reason, watched_downloads
 from .errors import WeightsUnavailable, check_whole
-from .images import to_pil
+from .images import LANCZOS, to_pil
 from .layers import conv_layers
 
 BUNDLED = "mini_vgg16"
@@ -116,11 +115,10 @@ def _from_keras(constructor: Callable, pretrained: bool, include_top: bool, inpu
     """A network of ``keras.applications``; its default size is what it tells Keras when it asks for its input shape."""
     module = sys.modules[constructor.__module__]
     build = functools.partial(constructor, include_top=include_top, input_shape=input_shape)
-    ask = module.imagenet_utils.obtain_input_shape
     size = lambda: f"about {build(weights=None).count_params() * 4 / 1e6:.0f} MB"  # noqa: E731
-    asking = mock.patch.object(module.imagenet_utils, ask.__name__, wraps=ask)
+    spy = mock.patch.object(module.imagenet_utils, "obtain_input_shape", wraps=module.imagenet_utils.obtain_input_shape)
     try:
-        with warnings.catch_warnings(), asking as asked, watched_downloads(size) as download:
+        with warnings.catch_warnings(), spy as asked, watched_downloads(size) as download:
             warnings.filterwarnings("ignore", message="`input_shape` is undefined")  # any size is what is wanted here
             model = build(weights="imagenet" if pretrained else None)
     except Exception as error:
@@ -239,7 +237,7 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
     check_whole("top", top, 1)
     height, width = (side or network.default_size for side in model.input_shape[1:3])
-    resampled = to_pil(image).resize((width, height), Image.Resampling.LANCZOS)
+    resampled = to_pil(image).resize((width, height), LANCZOS)
     output = model(preprocess(model, np.float32(resampled) / 255), training=False)
     if model.layers[-1].activation is not keras.activations.softmax:
         output = tf.nn.softmax(output)

@@ -76,10 +76,11 @@ def deep_dream(
     """
     for name, value, least in (("iters", iters, 1), ("jitter", jitter, 0), ("tile", tile, 64), ("seed", seed, 0)):
         check_whole(name, value, least)
-    check_whole("octaves", octaves, 1, 20)
-    check_real("scale", scale, 1)
     check_real("rate", rate)
-    image, goal = load_image(image), _goal(model, layers)
+    if not isinstance(layers, Objective):
+        shares = layer_shares(model, layers)
+        layers = Objective(tuple(Term("layer", name, None, weight=share) for name, share in shares.items()))
+    image, goal = load_image(image), check(model, layers)
     shapes = octave_shapes(image.shape, octaves, scale)
     check_places(model, goal, model.input_shape[1] or min(*shapes[0], tile // 2))
     gradient, random = _gradient(model, goal), np.random.default_rng(seed)
@@ -101,13 +102,6 @@ def deep_dream(
     return picture
 
 
-def _goal(model: keras.Model, layers: Any) -> Objective:
-    if not isinstance(layers, Objective):
-        shares = layer_shares(model, layers)
-        layers = Objective(tuple(Term("layer", name, None, weight=share) for name, share in shares.items()))
-    return check(model, layers)
-
-
 def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
     """Pictures (1, h, w, 3) -> gradient of that shape; compiled once for each objective, for any size."""
     kept, sides = model.__dict__.setdefault("_dreams", {}), model.input_shape[1:3]
@@ -125,6 +119,8 @@ def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
 
 def octave_shapes(shape: tuple[int, ...], octaves: int, scale: float) -> list[tuple[int, int]]:
     """Height and width of each octave, the smallest first; ValueError if that has fewer than 32 pixels a side."""
+    check_whole("octaves", octaves, 1, 20)
+    check_real("scale", scale, 1)
     shapes = [(round(shape[0] / scale**power), round(shape[1] / scale**power)) for power in reversed(range(octaves))]
     if min(shapes[0]) < 32:
         raise ValueError(f"With octaves {octaves} and scale {scale} the smallest has fewer than 32 pixels a side.")

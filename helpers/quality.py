@@ -78,13 +78,12 @@ def quality_cards(
     variants = [saved, *([change(picture) for picture in saved] for change in HELD_OUT.values())]
     own, *others = (mean_responses(model, layer_name, [np.asarray(p, np.float32) / 255 for p in v]) for v in variants)
     scores, limits = z_scores(own, yardstick), np.maximum(yardstick.p999.astype(float), 1e-12)
-    common = {"filters": own.shape[1], "source": yardstick.source, "natural_high_frequency": yardstick.high_frequency}
-    cards = []
+    cards, natural = [], (yardstick.high_frequency, yardstick.source)
     for place, (f_index, image) in enumerate(zip(filters, images, strict=True)):
         ratio, *changed = (float(responses[place, f_index] / limits[f_index]) for responses in (own, *others))
         rank, fine = 1 + int((scores[place] > scores[place, f_index]).sum()), high_frequency_share(image)
-        card = {"response": float(own[place, f_index]), "ratio": ratio, "held_out": min(changed), "rank": rank}
-        cards.append(Quality(**card, high_frequency=fine, **common))
+        response, held_out, count = float(own[place, f_index]), min(changed), own.shape[1]
+        cards.append(Quality(response, ratio, held_out, rank, count, fine, *natural))
     return cards
 
 
@@ -97,8 +96,8 @@ def mean_responses(model: keras.Model, layer_name: str, images: Sequence[np.ndar
 
 def z_scores(responses: np.ndarray, yardstick: Yardstick) -> np.ndarray:
     """How many deviations each response lies above the filter's mean over natural pictures."""
-    floor = 0.01 * np.median(yardstick.deviation) + 1e-12  # a filter that natural pictures never excite
-    return (responses - yardstick.mean) / np.maximum(yardstick.deviation, floor)
+    # The second is for a filter that natural pictures never excite.
+    return (responses - yardstick.mean) / np.maximum(yardstick.deviation, 0.01 * np.median(yardstick.deviation) + 1e-12)
 
 
 def natural_responses(model: keras.Model, layer_name: str, size: int) -> Yardstick:

@@ -272,8 +272,7 @@ class CompiledStep:
     def _step(self, state: tuple, indices: Any, step: Any, seed: Any) -> tuple[tuple, Any]:
         whole = to_rgb(self.recipe, state[0])
         responses, maps = self.maximised(transform(self.recipe, whole, seed, step), indices)
-        goal = penalised(self.recipe, responses, whole) - self._likeness(responses, maps)
-        [gradient] = tf.gradients(goal, [state[0]])
+        gradient = tf.gradients(penalised(self.recipe, responses, whole) - self._likeness(responses, maps), state[0])[0]
         return update(self.recipe, state, gradient, step), responses
 
     def _likeness(self, responses: Any, maps: Any) -> Any:

@@ -83,7 +83,7 @@ class Question:
         def body(images: Any, number: Any) -> list:
             values = self._values(images, guided)
             if layer_name not in values:
-                raise LayerNotFound(layer_name, filter(None, values), self.model.name)
+                raise LayerNotFound(layer_name, list(filter(None, values)), self.model.name)
             maps = values[layer_name]
             gradients = tf.gradients(values[SCORES][:, number], [maps], unconnected_gradients="zero")
             return [tf.cast(tensor, tf.float32) for tensor in (maps, *gradients)]
@@ -289,10 +289,9 @@ def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
         return np.zeros(saliency.shape, bool)
     strong = saliency > skimage.filters.threshold_otsu(saliency)
     low, high = (np.median(saliency[part]) for part in (~strong, strong))
-    seeds = np.select([saliency >= high, saliency <= low], [1, 2])
     smooth = skimage.filters.gaussian(skimage.color.rgb2lab(image), 1, channel_axis=-1)
     edges = np.linalg.norm(np.gradient(smooth, axis=(0, 1)), axis=(0, -1))
-    return skimage.segmentation.watershed(edges, seeds) == 1
+    return skimage.segmentation.watershed(edges, markers=np.select([saliency >= high, saliency <= low], [1, 2])) == 1
 
 
 def segment(
@@ -329,8 +328,7 @@ def segment(
     centres, _ = scipy.cluster.vq.kmeans2(directions, regions, iter=50, minit="++", rng=seed)
     distances = scipy.spatial.distance.cdist(directions, centres).reshape(*maps.shape[:2], regions)
     found = tf.image.resize(distances, image.shape[:2]).numpy().argmin(axis=-1)
-    order = np.argsort(-np.bincount(found.ravel(), minlength=regions), kind="stable")
-    return np.argsort(order)[found]
+    return (scipy.stats.rankdata(-np.bincount(found.ravel(), minlength=regions), "ordinal") - 1)[found]
 
 
 def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
@@ -340,6 +338,5 @@ def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     """
     import matplotlib
 
-    grey = skimage.color.gray2rgb(skimage.color.rgb2gray(image))
     shown = matplotlib.colormaps["inferno"](saliency / max(np.percentile(saliency, 99), 1e-8))[..., :3]
-    return (0.4 * grey + 0.6 * shown).astype(np.float32)
+    return (0.4 * skimage.color.rgb2gray(image)[..., None] + 0.6 * shown).astype(np.float32)
