@@ -365,18 +365,18 @@ def test_diverse_pictures_differ(model: keras.Model) -> None:
 
 
 def test_a_difference_is_climbed_as_a_whole(model: keras.Model) -> None:
-    """Filter 1 without the filter that its picture excites most beside it."""
+    """Filter 2 without the filter that its picture excites most beside it."""
     layer = "block2_conv2"
-    one = visualize_filter(model, layer, 1, 48, 32)
+    one = visualize_filter(model, layer, 2, 48, 32)
     submodel = helpers.get_submodel(model, layer)
     alone = submodel(helpers.preprocess(model, one.image)).numpy().mean(axis=(0, 1, 2))
-    other = int(np.argmax(np.where(np.arange(len(alone)) == 1, 0, alone)))
-    objective = channel(layer, 1) - 0.5 * channel(layer, other)
+    other = int(np.argmax(np.where(np.arange(len(alone)) == 2, 0, alone)))
+    objective = channel(layer, 2) - 0.5 * channel(layer, other)
     (made,) = maximize(model, objective, 48, 32)
     both = submodel(helpers.preprocess(model, made.image)).numpy().mean(axis=(0, 1, 2))
-    assert made.response == pytest.approx(both[1] - 0.5 * both[other], rel=1e-3)
-    assert made.response > alone[1] - 0.5 * alone[other] and both[other] < 0.5 * alone[other]
-    assert made.objective == objective and one.objective == channel(layer, 1)
+    assert made.response == pytest.approx(both[2] - 0.5 * both[other], rel=1e-3)
+    assert made.response > alone[2] - 0.5 * alone[other] and both[other] < 0.5 * alone[other]
+    assert made.objective == objective and one.objective == channel(layer, 2)
 
 
 def test_a_filter_can_be_avoided(small: keras.Model) -> None:
