@@ -111,7 +111,7 @@ def test_each_control_changes_the_picture_in_light_and_dark(lab: Lab, call: str)
     if call == "filter_explorer":
         slider(notebook, 1).press("ArrowLeft")
         shown = changes(notebook, shown)
-        expect(caption(notebook)).to_contain_text("after 47 steps")
+        expect(caption(notebook)).to_contain_text("after 31 steps")
     menu(notebook, "photo").select_option("rocket")
     shown = changes(notebook, shown)
     menu(notebook, "layer").select_option("block2_conv2")
