@@ -175,6 +175,7 @@ class Lab:
             command = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
             self.page.wait_for_function(f"async {command}.then(() => true)", arg=f"JupyterLab {name}")
             self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+            self.page.wait_for_selector("#jupyterlab-splash", state="detached")  # it covers what a screenshot shows
 
 
 def pixels(image: Locator) -> np.ndarray:
