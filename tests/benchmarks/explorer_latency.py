@@ -63,19 +63,25 @@ def in_the_browser() -> None:
         browser.close()
 
 
+def move(explorer: helpers.explorers.Explorer, count: int) -> None:
+    """Through so many channels of each of the last four layers; each picture is waited for."""
+    for layer in list(explorer.channels)[-4:]:
+        explorer.layer.value = layer
+        for channel in range(count):
+            explorer.channel.value = channel
+            while "Drawing" in explorer.caption.value:
+                time.sleep(0.002)
+
+
 def memory(model: helpers.keras.Model) -> None:
-    """Every layer is seen once, then 1,000 moves go through all channels of four of them."""
+    """Every layer is seen once and what is remembered fills up, then 1,000 moves go through channels of four layers."""
     for make in (helpers.kernel_explorer, helpers.feature_map_explorer, helpers.filter_explorer):
         explorer = make(model)
         for layer in explorer.channels:
             explorer.layer.value = layer
+        move(explorer, 125)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        for layer in list(explorer.channels)[-4:]:
-            explorer.layer.value = layer
-            for channel in range(250):
-                explorer.channel.value = channel
-                while "Drawing" in explorer.caption.value:
-                    time.sleep(0.002)
+        move(explorer, 250)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         print(f"{make.__name__:22} 1,000 moves: the peak of memory grew by {grown / 1024:.1f} MB")
 
