@@ -73,7 +73,7 @@ def render_gallery(
     OSError
         If the folder cannot be written; finished layers stay.
     """
-    out, layers = Path(out), list(conv_layers(model) if layers is None else layers)
+    out, layers = Path(out), conv_layers(model) if layers is None else keras.tree.flatten(layers)
     if load is None and isinstance(executor, concurrent.futures.ProcessPoolExecutor):
         raise ValueError("Processes cannot share the model: give load, a function that they call to get it.")
     for layer in layers:

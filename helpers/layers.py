@@ -25,8 +25,15 @@ def conv_layers(model: keras.Model) -> list[str]:
     list of str
         Layers that slide a four-dimensional kernel: ``Conv2D``, ``DepthwiseConv2D`` and ``SeparableConv2D``.
     """
+    check_model(model)
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
     return [layer.name for layer in model.layers if isinstance(layer, kinds)]
+
+
+def check_model(model: object) -> None:
+    """Raise ValueError unless it is a Keras model made of layers: functional, or sequential and built."""
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        raise ValueError(f"model is {model!r:.80}; it must be a functional Keras model, as load_model() gives it.")
 
 
 def find_layer(model: keras.Model, name: str) -> keras.Layer:
@@ -150,7 +157,8 @@ def receptive_field(model: keras.Model, layer_name: str) -> Field:
 def _receptive_fields(model: keras.Model) -> dict[int, Field]:
     """Follow the graph from the input; maps the identity of each layer's output tensor to its field, if it has one."""
     fields = {id(tensor): np.array([[0, 0], [1, 1], [1, 1]]) for tensor in model.inputs}  # rows: first, size, stride
-    for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
+    graph = keras.Model(model.inputs, model.outputs)  # of a sequential one too
+    for _, nodes in sorted(graph._nodes_by_depth.items(), reverse=True):
         for node in nodes:
             if node.input_tensors and all(id(tensor) in fields for tensor in node.input_tensors):
                 firsts, sizes, strides = np.stack([fields[id(tensor)] for tensor in node.input_tensors], axis=1)

@@ -103,6 +103,7 @@ def check(model: keras.Model, objective: Objective) -> Objective:
 def _checked(model: keras.Model, term: Term) -> Term:
     if term.kind == "class":
         return dataclasses.replace(term, layer_name=model.layers[-1].name, index=class_number(model, term.index))
+    check_real(f"The size of the weight of {term.layer_name}", abs(term.weight))
     shape = find_layer(model, term.layer_name).output.shape
     if len(shape) != FEATURE_MAPS:
         maps = [layer.name for layer in model.layers if len(getattr(layer.output, "shape", ())) == FEATURE_MAPS]

@@ -240,8 +240,10 @@ def style_transfer(
     content, style, blocks = load_image(content), load_image(style), stages(model)
     if (least := min(*content.shape[:2], *style.shape[:2])) < 32:
         raise ValueError(f"content and style need 32 or more pixels a side; here it is {least}.")
-    kept = layer_shares(model, content_layers or blocks[-2:][0][:2][-1])
-    painted = layer_shares(model, style_layers or [names[0] for names in blocks[:5]], style_weight)
+    kept = layer_shares(model, blocks[-2:][0][:2][-1] if content_layers is None else content_layers)
+    painted = layer_shares(
+        model, [names[0] for names in blocks[:5]] if style_layers is None else style_layers, style_weight
+    )
     if keep_colours:
         colours, content, style = content, _grey(content), _grey(style)
         style = np.clip((style - style.mean()) * content.std() / max(style.std(), 1e-6) + content.mean(), 0, 1)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .activations import Patch
+from .errors import check_filter
 from .images import file_bytes
 
 LARGEST_PNG = 200_000  # bytes; textures compress badly, and a notebook holds many figures
@@ -181,12 +182,16 @@ def plot_kernels(
     """
     in_colour = kernels.shape[2] == 3 and channels is None
     filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else filters
+    for number in filters:
+        check_filter(number, kernels.shape[3], "This layer")
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
     if in_colour:
         tiles = [0.5 + signed(kernels[..., number]) / 2 for number in filters]
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)
         return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)
     channels = range(min(kernels.shape[2], 16)) if channels is None else channels
+    for number in channels:
+        check_filter(number, kernels.shape[2], "The layer before")
     rows = [np.moveaxis(signed(kernels[:, :, list(channels), number]), -1, 0) for number in filters]
     height, width = kernels.shape[:2]
     sheet = tile(np.concatenate(rows), len(channels), 1, np.nan)
