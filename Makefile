@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab dashboard test test-all test-browser test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student gallery bench figures address lock
+.PHONY: help install lab dashboard test test-all test-browser test-order test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student gallery bench figures address lock
 
 help:            ## list the targets
 	@awk -F ' *## ' '/^[a-z0-9 -]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-24s %s\n", $$1, $$2}' Makefile
@@ -21,12 +21,15 @@ dashboard: $(READY) ## the explorers on one page, without code, for this machine
 test: $(READY)    ## unit tests, notebook rules, and every notebook executed and compared
 	$(PY) -m pytest --nbval
 
-test-all: test test-browser test-variants test-vgg16 ## the long tests too
+test-all: test test-browser test-order test-variants test-vgg16 ## the long tests too
 
 test-browser: $(READY) ## every notebook and the explorers in JupyterLab, in a headless Chromium
 	$(PY) -m pytest tests/browser
 
-test-lax: $(READY) ## the same, but outputs are not compared: for other systems and releases
+test-order: $(READY) ## the notebooks out of order: cells twice, sections alone, long cells interrupted
+	$(PY) -m pytest tests/order
+
+test-lax: $(READY) ## as make test, but outputs are not compared: for other systems and releases
 	$(PY) -m pytest --nbval-lax
 
 test-vgg16: $(READY) ## every notebook with VGG16's architecture and random weights; prints time and memory

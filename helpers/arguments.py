@@ -27,8 +27,8 @@ def checked(function: Callable) -> Callable:
 
     def taken(name: str, value: Any) -> Any:
         rule = RULES.get(f"{function.__name__}.{name}", RULES.get(name))
-        is_default = name in parameters and value is parameters[name].default
-        return value if rule is None or is_default else rule(name, value)
+        default = parameters[name].default if name in parameters else None
+        return value if rule is None or value is default else rule(name, value)
 
     @functools.wraps(function)
     def call(*places: Any, **options: Any) -> Any:
@@ -46,7 +46,7 @@ def _need(fits: object, name: str, value: Any, valid: str) -> Any:
 
 
 def _whole(least: int, most: float = math.inf) -> Rule:
-    return lambda name, value: check_whole(name, value, least, most) or value
+    return lambda name, value: check_whole(name, value, least, most) or int(value)
 
 
 def _real(least: int) -> Rule:
@@ -63,7 +63,7 @@ def _many(what: str, rule: Rule, kind: type = Iterable, least: int = 1) -> Rule:
     """A list or the like, or a dictionary, whose parts keep a rule."""
 
     def several(name: str, value: Any) -> Any:
-        fits = isinstance(value, kind) and not isinstance(value, str | bytes)
+        fits = isinstance(value, kind) and not isinstance(value, str | bytes) and getattr(value, "ndim", 1)
         pairs = list(value.items() if isinstance(value, Mapping) else enumerate(value)) if fits else []
         _need(fits and len(pairs) >= least, name, value, what)
         pairs = [(key, rule(f"{name}[{key!r}]", part)) for key, part in pairs]
@@ -91,11 +91,21 @@ def _picture(_: str, value: Any) -> np.ndarray:
     return load_image(value)
 
 
-def _pictures(_: str, value: Any) -> Any:
-    """A picture, or a batch of them; tensors pass."""
-    if tf.is_tensor(value) or not (getattr(value, "ndim", 0) == 4 and len(value)):
-        return value if tf.is_tensor(value) else load_image(value)
-    return np.stack([load_image(picture) for picture in value])
+def _batch(_: str, value: Any) -> Any:
+    """A picture, or an array of several; tensors pass."""
+    if tf.is_tensor(value):
+        return value
+    return _alike("images", value) if getattr(value, "ndim", 0) == 4 else load_image(value)
+
+
+def _alike(name: str, value: Any) -> np.ndarray:
+    pictures = _many("a list of pictures of one size", _picture)(name, value)
+    _need(len({picture.shape for picture in pictures}) == 1, name, value, "pictures of one size")
+    return np.stack(pictures)
+
+
+def _is_table(value: Any) -> bool:
+    return {"class", "probability"} <= set(getattr(value, "columns", ())) and len(value) > 0
 
 
 def _shape(name: str, value: Any) -> Any:
@@ -109,23 +119,23 @@ def _layer(_: str, value: Any) -> Any:
     return value if isinstance(value, str) else getattr(value, "name", None) or repr(value)
 
 
-def _layers(_: str, value: Any) -> Any:
+def _layers(name: str, value: Any) -> Any:
     """One name, several, or with weights; or an objective, which has terms."""
     if isinstance(value, str | Mapping) or hasattr(value, "terms"):
         return value
-    return [_layer(_, layer) for layer in (value if isinstance(value, Iterable) else [value])]
+    return _many("names of layers, at least one", _layer)(name, value if isinstance(value, Iterable) else [value])
 
 
 RULES: dict[str, Rule] = {
     "model": lambda _, value: check_model(value) or value,
     **dict.fromkeys(["image", "content", "style"], _picture),
     "photos": _many("a dictionary of pictures", _picture, Mapping),
-    "preprocess.images": _pictures,
-    "quality_cards.images": _many("a list of pictures", _picture),
+    "preprocess.images": _batch,
+    "quality_cards.images": _alike,
     "plot_images.images": _many("a dictionary of pictures", _array("hw", "hw3", "hw4"), Mapping),
     "layer_name": _layer,
     **dict.fromkeys(["layer_names", "layers", "content_layers", "style_layers"], _layers),
-    "iters": _whole(1),
+    "iters": _whole(1, 100_000),
     "octaves": _whole(1, 20),
     "seed": _whole(0, 2**31 - 10_001),
     **dict.fromkeys(["steps", "samples", "columns"], _whole(1, 1000)),
@@ -142,7 +152,9 @@ RULES: dict[str, Rule] = {
     **{"name": _a("str"), "caption": _a("str"), "method": _a("str", "Recipe"), "objective": _a("Objective")},
     **{"figure": _a("Figure"), "one": _a("FilterImage"), "other": _a("FilterImage"), "executor": _a("Executor")},
     **dict.fromkeys(["path", "out"], _a("str", "PurePath")),
-    "predictions": _a("DataFrame"),
+    "predictions": lambda name, value: _need(_is_table(value), name, value, "a table from predict()"),
+    "place": lambda name, value: _need(np.shape(value) == (2,), name, value, "a pair (row, column)"),
+    **dict.fromkeys(["bfloat16", "noise", "keep_colours", "before_activation"], _a("bool", "int")),
     "kind": lambda name, value: _need(value in ("gif", "png"), name, value, "'gif' or 'png'"),
     "input_shape": _shape,
     **dict.fromkeys(["preview", "load"], lambda name, value: _need(callable(value), name, value, "a function")),

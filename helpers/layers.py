@@ -72,7 +72,7 @@ def get_submodel(
     names = layer_names if isinstance(layer_names, str) else list(layer_names)
     layers = [find_layer(model, name) for name in keras.tree.flatten(names)]  # a name may come twice
     tensors = {layer.name: _before_activation(layer) if before_activation else layer.output for layer in layers}
-    submodel = keras.Model(model.input, keras.tree.map_structure(tensors.get, names), name=model.name)
+    submodel = keras.Model(model.inputs[0], keras.tree.map_structure(tensors.get, names), name=model.name)
     submodel.network = getattr(model, "network", None)
     return submodel
 

@@ -178,7 +178,7 @@ def responses_of(model: keras.Model, objective: Objective, before_activation: bo
     layer = find_layer(model, first.layer_name)
     plain = type(layer) is keras.layers.Conv2D and layer.groups == 1 and first.kind in ("channel", "neuron")
     alone = plain and len(terms) == 1 and not all_maps
-    network = keras.Model(model.input, layer.input) if alone else _cut(model, objective, before_activation)
+    network = keras.Model(model.inputs[0], layer.input) if alone else _cut(model, objective, before_activation)
 
     def respond(images: Any, indices: Any) -> tuple[Any, Any]:
         outputs = network(preprocess(model, images), training=False)
@@ -197,7 +197,7 @@ def _cut(model: keras.Model, objective: Objective, before_activation: bool) -> k
     """From the input to what each term needs; a class always before its softmax, fused or a layer of its own."""
     before = {term.layer_name: before_activation or term.kind == "class" for term in objective.terms}
     tensors = {name: get_submodel(model, name, before_activation=each).output for name, each in before.items()}
-    return keras.Model(model.input, [tensors[term.layer_name] for term in objective.terms])  # two may share a layer
+    return keras.Model(model.inputs[0], [tensors[term.layer_name] for term in objective.terms])  # two may share a layer
 
 
 def _chosen_maps(layer: keras.Layer, tensor: Any, filters: Any, before_activation: bool) -> Any:

@@ -185,6 +185,8 @@ def plot_kernels(
     for number in filters:
         check_filter(number, kernels.shape[3], "This layer")
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
+    if len(titles) != len(filters):
+        raise ValueError(f"There are {len(titles)} titles for {len(filters)} kernels.")
     if in_colour:
         tiles = [0.5 + signed(kernels[..., number]) / 2 for number in filters]
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)

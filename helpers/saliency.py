@@ -282,8 +282,7 @@ def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     ValueError
         If the two are not of one size.
     """
-    if saliency.shape != image.shape[:2]:
-        raise ValueError(f"saliency has shape {saliency.shape}; the picture has {image.shape[:2]}.")
+    check_size(saliency, image)
     if np.ptp(saliency) == 0:
         return np.zeros(saliency.shape, bool)
     strong = saliency > skimage.filters.threshold_otsu(saliency)
@@ -332,6 +331,12 @@ def segment(
     return np.argsort(order)[found]
 
 
+def check_size(saliency: np.ndarray, image: np.ndarray) -> None:
+    """Raise ValueError unless a map is as large as its picture."""
+    if saliency.shape != image.shape[:2]:
+        raise ValueError(f"saliency has shape {saliency.shape}; the picture has {image.shape[:2]}.")
+
+
 def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     """The picture in grey under the map in colour, float32 ``(height, width, 3)``: dark is weak, yellow is strong.
 
@@ -339,6 +344,7 @@ def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     """
     import matplotlib
 
+    check_size(saliency, image)
     grey = skimage.color.gray2rgb(skimage.color.rgb2gray(image))
     shown = matplotlib.colormaps["inferno"](saliency / max(np.percentile(saliency, 99), 1e-8))[..., :3]
     return (0.4 * grey + 0.6 * shown).astype(np.float32)
