@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .backend import tf
-from .errors import check_real, check_whole, is_whole
+from .errors import check_real, check_whole
 from .images import load_image
 from .layers import check_model
 
@@ -27,7 +27,7 @@ def checked(function: Callable) -> Callable:
 
     def taken(name: str, value: Any) -> Any:
         rule = RULES.get(f"{function.__name__}.{name}", RULES.get(name))
-        default = parameters[name].default if name in parameters else None
+        default = parameters[name].default if name in parameters else OPTIONS.get(name, inspect.Parameter.empty)
         return value if rule is None or value is default else rule(name, value)
 
     @functools.wraps(function)
@@ -87,78 +87,70 @@ def _array(*shapes: str) -> Rule:
     return rule
 
 
-def _picture(_: str, value: Any) -> np.ndarray:
-    return load_image(value)
-
-
 def _batch(_: str, value: Any) -> Any:
     """A picture, or an array of several; tensors pass."""
-    if tf.is_tensor(value):
-        return value
-    return _alike("images", value) if getattr(value, "ndim", 0) == 4 else load_image(value)
-
-
-def _alike(name: str, value: Any) -> np.ndarray:
-    pictures = _many("a list of pictures of one size", _picture)(name, value)
-    _need(len({picture.shape for picture in pictures}) == 1, name, value, "pictures of one size")
-    return np.stack(pictures)
-
-
-def _is_table(value: Any) -> bool:
-    return {"class", "probability"} <= set(getattr(value, "columns", ())) and len(value) > 0
-
-
-def _shape(name: str, value: Any) -> Any:
-    fits = isinstance(value, tuple | list) and len(value) == 3 and value[2] == 3
-    fits = fits and all(side is None or is_whole(side, 1) for side in value[:2])
-    return _need(fits, name, value, "(height, width, 3)")
+    several = getattr(value, "ndim", 0) == 4 and not tf.is_tensor(value)
+    picture = value if tf.is_tensor(value) or several else load_image(value)
+    return np.stack([load_image(one) for one in value]) if several else picture
 
 
 def _layer(_: str, value: Any) -> Any:
     """A layer's name; a layer may stand for its name."""
-    return value if isinstance(value, str) else getattr(value, "name", None) or repr(value)
+    return value if isinstance(value, str) and value else getattr(value, "name", None) or repr(value)
 
 
 def _layers(name: str, value: Any) -> Any:
-    """One name, several, or with weights; or an objective, which has terms."""
-    if isinstance(value, str | Mapping) or hasattr(value, "terms"):
-        return value
-    return _many("names of layers, at least one", _layer)(name, value if isinstance(value, Iterable) else [value])
+    """Names or layers; else one name, names with weights, or an objective."""
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        return [_layer(name, each) for each in value]
+    return value if value or value is None else _layer(name, value)
 
 
+_picture: Rule = lambda _, value: load_image(value)  # noqa: E731
+WHOLE = {
+    "iters": (1, 100_000),
+    "octaves": (1, 20),
+    "seed": (0, 2**31 - 10_001),
+    "jitter": (0,),
+    "tile": (64,),
+    "milliseconds": (10, 10_000),
+}
+WHOLE |= dict.fromkeys(["count", "top", "limit"], (1,)) | dict.fromkeys(
+    ["steps", "samples", "columns", "height"], (1, 1000)
+)
+OPTIONS = {"preview": None, "layer_name": None}  # defaults of what is passed on
+COLUMNS = {"class", "probability"}
+REAL = {"scale": 1, "rate": 0, "style_weight": 0, "total_variation": 0, "diversity": 0}
+CLASSES = {"name": "str", "caption": "str", "method": "str Recipe", "path": "str Path", "out": "str Path"}
+CLASSES |= {"objective": "Objective", "figure": "Figure", "one": "FilterImage", "other": "FilterImage"}
+CLASSES |= {"executor": "Executor", "place": "tuple list ndarray"}
+CLASSES |= dict.fromkeys(["bfloat16", "noise", "keep_colours", "before_activation"], "bool int")
 RULES: dict[str, Rule] = {
-    "model": lambda _, value: check_model(value) or value,
+    **{name: _whole(*bounds) for name, bounds in WHOLE.items()},
+    **{name: _real(least) for name, least in REAL.items()},
+    **{name: _a(*classes.split()) for name, classes in CLASSES.items()},
+    **dict.fromkeys(["layers", "content_layers", "style_layers"], _layers),
+    "layer_names": lambda name, value: (
+        value if isinstance(value, str) else _many("names of layers", _layer)(name, value)
+    ),
     **dict.fromkeys(["image", "content", "style"], _picture),
+    **dict.fromkeys(["filters", "channels", "titles"], _many("a list", lambda _, value: value)),
+    **dict.fromkeys(["preview", "load"], lambda name, value: _need(callable(value), name, value, "a function")),
+    "model": lambda _, value: check_model(value) or value,
+    "layer_name": _layer,
     "photos": _many("a dictionary of pictures", _picture, Mapping),
     "preprocess.images": _batch,
-    "quality_cards.images": _alike,
+    "quality_cards.images": _many("a list of pictures", _picture),
     "plot_images.images": _many("a dictionary of pictures", _array("hw", "hw3", "hw4"), Mapping),
-    "layer_name": _layer,
-    **dict.fromkeys(["layer_names", "layers", "content_layers", "style_layers"], _layers),
-    "iters": _whole(1, 100_000),
-    "octaves": _whole(1, 20),
-    "seed": _whole(0, 2**31 - 10_001),
-    **dict.fromkeys(["steps", "samples", "columns"], _whole(1, 1000)),
-    **dict.fromkeys(["count", "top", "limit", "tile"], _whole(1)),
-    "jitter": _whole(0),
-    **dict.fromkeys(["height", "milliseconds"], _whole(1, 10_000)),
-    "scale": _real(1),
-    **dict.fromkeys(["rate", "style_weight", "total_variation", "diversity"], _real(0)),
+    "methods": _many("a list of names", _a("str")),
+    "pictures": _many("a list from visualize_filters()", _a("FilterImage")),
+    **dict.fromkeys(["animation.pictures", "show_ascent.pictures"], _many("pictures", _a("AscentImage", "ndarray"))),
+    "patches": _many("a list from strongest_patches()", _a("Patch"), least=0),
     "saliency": _array("hw"),
     "maps": _array("hwc", "1hwc"),
     "kernels": _array("hwcc"),
-    **dict.fromkeys(["filters", "channels", "titles"], _many("a list", lambda _, value: value)),
-    "methods": _many("a list of names", _a("str")),
-    **{"name": _a("str"), "caption": _a("str"), "method": _a("str", "Recipe"), "objective": _a("Objective")},
-    **{"figure": _a("Figure"), "one": _a("FilterImage"), "other": _a("FilterImage"), "executor": _a("Executor")},
-    **dict.fromkeys(["path", "out"], _a("str", "PurePath")),
-    "predictions": lambda name, value: _need(_is_table(value), name, value, "a table from predict()"),
-    "place": lambda name, value: _need(np.shape(value) == (2,), name, value, "a pair (row, column)"),
-    **dict.fromkeys(["bfloat16", "noise", "keep_colours", "before_activation"], _a("bool", "int")),
+    "predictions": lambda name, value: _need(
+        COLUMNS <= {*getattr(value, "columns", ())}, name, value, "from predict()"
+    ),
     "kind": lambda name, value: _need(value in ("gif", "png"), name, value, "'gif' or 'png'"),
-    "input_shape": _shape,
-    **dict.fromkeys(["preview", "load"], lambda name, value: _need(callable(value), name, value, "a function")),
-    "pictures": _many("a list of pictures from visualize_filters()", _a("FilterImage")),
-    **dict.fromkeys(["animation.pictures", "show_ascent.pictures"], _many("pictures", _a("AscentImage", "ndarray"))),
-    "patches": _many("a list from strongest_patches()", _a("Patch"), least=0),
 }

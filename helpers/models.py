@@ -19,7 +19,7 @@ from PIL import Image
 
 from .backend import keras, tf
 from .downloads import keras_cache, watched_downloads
-from .errors import WeightsUnavailable, check_whole
+from .errors import WeightsUnavailable, check_whole, is_whole
 from .images import to_pil
 from .layers import conv_layers
 
@@ -78,7 +78,8 @@ def load_model(
     chosen = name or os.environ.get("CNN_MODEL")
     if weights == "pretrained" and os.environ.get("CNN_WEIGHTS", "").lower() == "none":
         weights = None
-    if input_shape is not None and (len(input_shape) != 3 or input_shape[2] != 3):
+    sides = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
+    if input_shape is not None and not (sides[2:] == (3,) and all(is_whole(side or 1, 1) for side in sides)):
         raise ValueError(f"input_shape is {input_shape!r}; it must be (height, width, 3).")
     note = ""
     try:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .backend import keras, progress_bar, tf
-from .errors import check_real, check_whole
 from .images import load_image
 from .layers import conv_layers, get_submodel, layer_table
 from .models import preprocess
@@ -73,11 +72,6 @@ def deep_dream(
     ValueError
         If another argument makes no sense, or the smallest octave has fewer than 32 pixels a side.
     """
-    for name, value, least in (("iters", iters, 1), ("jitter", jitter, 0), ("tile", tile, 64), ("seed", seed, 0)):
-        check_whole(name, value, least)
-    check_whole("octaves", octaves, 1, 20)
-    check_real("scale", scale, 1)
-    check_real("rate", rate)
     image, goal = load_image(image), _goal(model, layers)
     shapes = octave_shapes(image.shape, octaves, scale)
     check_places(model, goal, model.input_shape[1] or min(*shapes[0], tile // 2))
@@ -233,17 +227,11 @@ def style_transfer(
     ValueError
         If another argument makes no sense, or the network cannot take pictures of that size.
     """
-    for name, value, least in (("octaves", octaves, 1), ("iters", iters, 1), ("seed", seed, 0)):
-        check_whole(name, value, least)
-    for name, value in (("style_weight", style_weight), ("total_variation", total_variation)):
-        check_real(name, value)
     content, style, blocks = load_image(content), load_image(style), stages(model)
     if (least := min(*content.shape[:2], *style.shape[:2])) < 32:
         raise ValueError(f"content and style need 32 or more pixels a side; here it is {least}.")
-    kept = layer_shares(model, blocks[-2:][0][:2][-1] if content_layers is None else content_layers)
-    painted = layer_shares(
-        model, [names[0] for names in blocks[:5]] if style_layers is None else style_layers, style_weight
-    )
+    kept = layer_shares(model, content_layers or blocks[-2:][0][:2][-1])
+    painted = layer_shares(model, style_layers or [names[0] for names in blocks[:5]], style_weight)
     if keep_colours:
         colours, content, style = content, _grey(content), _grey(style)
         style = np.clip((style - style.mean()) * content.std() / max(style.std(), 1e-6) + content.mean(), 0, 1)

@@ -182,8 +182,8 @@ def plot_kernels(
     """
     in_colour = kernels.shape[2] == 3 and channels is None
     filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else filters
-    for number in filters:
-        check_filter(number, kernels.shape[3], "This layer")
+    for axis, number in [*((3, each) for each in filters), *((2, each) for each in channels or ())]:
+        check_filter(number, kernels.shape[axis], ("This layer", "The layer before")[axis == 2])
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
     if len(titles) != len(filters):
         raise ValueError(f"There are {len(titles)} titles for {len(filters)} kernels.")
@@ -192,8 +192,6 @@ def plot_kernels(
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)
         return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)
     channels = range(min(kernels.shape[2], 16)) if channels is None else channels
-    for number in channels:
-        check_filter(number, kernels.shape[2], "The layer before")
     rows = [np.moveaxis(signed(kernels[:, :, list(channels), number]), -1, 0) for number in filters]
     height, width = kernels.shape[:2]
     sheet = tile(np.concatenate(rows), len(channels), 1, np.nan)

@@ -46,8 +46,6 @@ class Question:
         if self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}; it must be one of {', '.join(METHODS)}.")
         self.image = load_image(self.image)  # checks an array
-        check_whole("samples", self.samples, 1, 1000)
-        check_whole("seed", self.seed, 0)
         self.has_head = len(self.model.output_shape) == LOGITS
         if self.target is None:
             self.number = int(self.scores(self.image[None]).argmax())

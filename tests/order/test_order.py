@@ -37,7 +37,9 @@ class Kernel:
         begun, allowed = time.perf_counter(), "KeyboardInterrupt" if interrupt_after else None
         timer = threading.Timer(interrupt_after or 0, self.manager.interrupt_kernel if interrupt_after else int)
         timer.start()
-        reply = self.client.execute_interactive(code, output_hook=lambda _: None, timeout=300)["content"]
+        reply = self.client.execute_interactive(code, stop_on_error=False, output_hook=lambda _: None, timeout=300)[
+            "content"
+        ]
         timer.cancel()
         if reply["status"] != "ok" and reply.get("ename") != allowed:
             self.faults.append(f"{what}: {reply.get('ename')}: {reply.get('evalue')}")
@@ -62,7 +64,7 @@ def seconds() -> dict[int, float]:
 
 @pytest.fixture(scope="module")
 def kernel(script: Path) -> Iterator[Kernel]:
-    manager, client = start_new_kernel(cwd=str(NOTEBOOKS))
+    manager, client = start_new_kernel(startup_timeout=300, cwd=str(NOTEBOOKS))
     try:
         yield Kernel(manager, client, rules.code_cells(from_script(script))[0][1].source)
     finally:
