@@ -150,7 +150,7 @@ RULES: dict[str, Rule] = {
     "maps": _array("hwc", "1hwc"),
     "kernels": _array("hwcc"),
     "predictions": lambda name, value: _need(
-        COLUMNS <= {*getattr(value, "columns", ())}, name, value, "from predict()"
+        {*getattr(value, "columns", ())} >= COLUMNS, name, value, "from predict()"
     ),
     "kind": lambda name, value: _need(value in ("gif", "png"), name, value, "'gif' or 'png'"),
 }
