@@ -108,8 +108,9 @@ def visualize_filters(
         the batch.
     options
         ``bfloat16=True``: compute the network in bfloat16, faster where the processor can do it; the mean response of
-        a layer's filters stays within 1%, that of one filter within a quarter. ``snapshots``: keep the pictures as they are before these steps (from 0). ``preview``: a function that is
-        called now and then with the pictures so far, float32 ``(batch, size, size, 3)``.
+        a layer's filters stays within 1%, that of one filter within a quarter. ``snapshots``: keep the pictures as they
+        are before these steps (from 0). ``preview``: a function that is called now and then with the pictures so far,
+        float32 ``(batch, size, size, 3)``.
 
     Returns
     -------

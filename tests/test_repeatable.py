@@ -1,4 +1,4 @@
-"""The same seed gives the same pictures: to the bit in another process and with other threads, nearly on another CPU."""
+"""The same seed gives the same pictures: to the bit elsewhere on one machine, nearly on another processor."""
 
 from __future__ import annotations
 

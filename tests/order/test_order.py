@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -35,8 +36,9 @@ class Kernel:
     def run(self, code: str, what: str, interrupt_after: float | None = None) -> float:
         """Run a cell, interrupted after so many seconds; return how long it took."""
         begun, allowed = time.perf_counter(), "KeyboardInterrupt" if interrupt_after else None
-        timer = threading.Timer(interrupt_after or 0, self.manager.interrupt_kernel if interrupt_after else int)
-        timer.start()
+        timer = threading.Timer(interrupt_after or 0, self.manager.provisioner.process.send_signal, [signal.SIGINT])
+        if interrupt_after:
+            timer.start()
         reply = self.client.execute_interactive(code, stop_on_error=False, output_hook=lambda _: None, timeout=300)[
             "content"
         ]
