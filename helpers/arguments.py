@@ -88,10 +88,11 @@ def _array(*shapes: str) -> Rule:
 
 
 def _batch(_: str, value: Any) -> Any:
-    """A picture, or an array of several; tensors pass."""
-    several = getattr(value, "ndim", 0) == 4 and not tf.is_tensor(value)
-    picture = value if tf.is_tensor(value) or several else load_image(value)
-    return np.stack([load_image(one) for one in value]) if several else picture
+    """A picture, or an array of several; tensors pass, and what has another shape, which the call itself refuses."""
+    if tf.is_tensor(value) or (isinstance(value, np.ndarray) and (value.ndim not in (3, 4) or value.shape[-1] != 3)):
+        return value
+    several = getattr(value, "ndim", 3) == 4
+    return np.stack([load_image(one) for one in value]) if several else load_image(value)
 
 
 def _layer(_: str, value: Any) -> Any:
@@ -115,8 +116,10 @@ WHOLE = {
     "tile": (64,),
     "milliseconds": (10, 10_000),
 }
-WHOLE |= dict.fromkeys(["count", "top", "limit"], (1,)) | dict.fromkeys(
-    ["steps", "samples", "columns", "height"], (1, 1000)
+WHOLE |= (
+    {"maximize.count": (1, 16)}
+    | dict.fromkeys(["count", "top", "limit"], (1,))
+    | dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
 )
 OPTIONS = {"preview": None, "layer_name": None}  # defaults of what is passed on
 COLUMNS = {"class", "probability"}
@@ -144,7 +147,9 @@ RULES: dict[str, Rule] = {
     "plot_images.images": _many("a dictionary of pictures", _array("hw", "hw3", "hw4"), Mapping),
     "methods": _many("a list of names", _a("str")),
     "pictures": _many("a list from visualize_filters()", _a("FilterImage")),
-    **dict.fromkeys(["animation.pictures", "show_ascent.pictures"], _many("pictures", _a("AscentImage", "ndarray"))),
+    **dict.fromkeys(
+        ["animation.pictures", "show_ascent.pictures"], _many("pictures", _a("AscentImage", "ndarray"), least=0)
+    ),
     "patches": _many("a list from strongest_patches()", _a("Patch"), least=0),
     "saliency": _array("hw"),
     "maps": _array("hwc", "1hwc"),

@@ -352,7 +352,7 @@ CALLS: dict[str, dict[str, Kind]] = {
         "model": ANY_MODEL,
         "images": Kind(
             PICTURE,
-            pictures() | one_of(PICTURE[None], np.uint8(PICTURE * 255), tf.constant(PICTURE)),
+            one_of(PICTURE, PICTURE[None], np.uint8(PICTURE * 255), PICTURE.tolist(), tf.constant(PICTURE)),
             [value for value in NO_PICTURE if value is not NO_PICTURE[7]],
         ),
     },
