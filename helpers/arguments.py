@@ -108,21 +108,13 @@ def _layers(name: str, value: Any) -> Any:
 
 
 _picture: Rule = lambda _, value: load_image(value)  # noqa: E731
-WHOLE = {
-    "iters": (1, 100_000),
-    "octaves": (1, 20),
-    "seed": (0, 2**31 - 10_001),
-    "jitter": (0,),
-    "tile": (64,),
-    "milliseconds": (10, 10_000),
-}
-WHOLE |= (
-    {"maximize.count": (1, 16)}
-    | dict.fromkeys(["count", "top", "limit"], (1,))
-    | dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
-)
+_is_table = lambda value: {"class", "probability"} <= {*getattr(value, "columns", ())}  # noqa: E731
+NAMES = _many("names of layers", _layer)
+MOVING = _many("pictures from one call with snapshots=, or arrays", _a("AscentImage", "ndarray"), least=0)
+WHOLE = {"iters": (1, 100_000), "octaves": (1, 20), "seed": (0, 2**31 - 10_001), "jitter": (0,), "tile": (64,)}
+WHOLE |= {"milliseconds": (10, 10_000), "maximize.count": (1, 16), "count": (1,), "top": (1,), "limit": (1,)}
+WHOLE |= dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
 OPTIONS = {"preview": None, "layer_name": None}  # defaults of what is passed on
-COLUMNS = {"class", "probability"}
 REAL = {"scale": 1, "rate": 0, "style_weight": 0, "total_variation": 0, "diversity": 0}
 CLASSES = {"name": "str", "caption": "str", "method": "str Recipe", "path": "str Path", "out": "str Path"}
 CLASSES |= {"objective": "Objective", "figure": "Figure", "one": "FilterImage", "other": "FilterImage"}
@@ -133,9 +125,7 @@ RULES: dict[str, Rule] = {
     **{name: _real(least) for name, least in REAL.items()},
     **{name: _a(*classes.split()) for name, classes in CLASSES.items()},
     **dict.fromkeys(["layers", "content_layers", "style_layers"], _layers),
-    "layer_names": lambda name, value: (
-        value if isinstance(value, str) else _many("names of layers", _layer)(name, value)
-    ),
+    "layer_names": lambda name, value: value if isinstance(value, str) else NAMES(name, value),
     **dict.fromkeys(["image", "content", "style"], _picture),
     **dict.fromkeys(["filters", "channels", "titles"], _many("a list", lambda _, value: value)),
     **dict.fromkeys(["preview", "load"], lambda name, value: _need(callable(value), name, value, "a function")),
@@ -147,15 +137,11 @@ RULES: dict[str, Rule] = {
     "plot_images.images": _many("a dictionary of pictures", _array("hw", "hw3", "hw4"), Mapping),
     "methods": _many("a list of names", _a("str")),
     "pictures": _many("a list from visualize_filters()", _a("FilterImage")),
-    **dict.fromkeys(
-        ["animation.pictures", "show_ascent.pictures"], _many("pictures", _a("AscentImage", "ndarray"), least=0)
-    ),
+    **dict.fromkeys(["animation.pictures", "show_ascent.pictures"], MOVING),
     "patches": _many("a list from strongest_patches()", _a("Patch"), least=0),
     "saliency": _array("hw"),
     "maps": _array("hwc", "1hwc"),
     "kernels": _array("hwcc"),
-    "predictions": lambda name, value: _need(
-        {*getattr(value, "columns", ())} >= COLUMNS, name, value, "from predict()"
-    ),
+    "predictions": lambda name, value: _need(_is_table(value), name, value, "a table from predict()"),
     "kind": lambda name, value: _need(value in ("gif", "png"), name, value, "'gif' or 'png'"),
 }
