@@ -43,6 +43,8 @@ class Kernel:
             "content"
         ]
         timer.cancel()
+        if interrupt_after:  # a signal that came as the cell ended hits this one
+            self.client.execute_interactive("pass", stop_on_error=False, output_hook=lambda _: None, timeout=300)
         if reply["status"] != "ok" and reply.get("ename") != allowed:
             self.faults.append(f"{what}: {reply.get('ename')}: {reply.get('evalue')}")
         return time.perf_counter() - begun
