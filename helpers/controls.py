@@ -25,8 +25,9 @@ from .models import BUNDLED, load_model
 from .objectives import LOGITS
 from .plotting import MAP_COLOURS
 
-PAPER, FRAME = 254, 255  # in a picture of levels: white, and magenta, which does not occur in viridis
-PALETTE = np.uint8(np.round(matplotlib.colormaps[MAP_COLOURS](np.linspace(0, 1, 256))[:, :3] * 255))
+LEVELS, PAPER, FRAME = 160, 254, 255  # in a picture of levels: those of a map, white, and magenta, not in viridis
+PALETTE = np.zeros((256, 3), np.uint8)  # between the levels and white there is room for the colours of a kernel
+PALETTE[:LEVELS] = np.round(matplotlib.colormaps[MAP_COLOURS](np.linspace(0, 1, LEVELS))[:, :3] * 255)
 PALETTE[[PAPER, FRAME]] = (255, 255, 255), (255, 0, 255)
 REMEMBERED = 128  # results, of a network and a photo: its layers, and the last kernels looked at
 NETWORKS = (BUNDLED, "vgg16", "resnet50", "inception_v3", "mobilenet_v2")
@@ -58,7 +59,8 @@ class Explorer(widgets.HBox):
     layers
         ``{layer name: number of channels}``.
     draw
-        ``(layer name, channel, **extras) -> (picture, caption)``. A picture is as :func:`to_png` takes it.
+        ``(layer name, channel, **extras) -> (picture, caption)``, or with a palette of its own as the third, as
+        :func:`to_png` takes them.
     start
         The layer that is shown first.
     noun
@@ -109,11 +111,11 @@ class Explorer(widgets.HBox):
         self.add_class("explorer")
         self.change_layer()
 
-    def put(self, picture: np.ndarray, caption: str) -> None:
+    def put(self, picture: np.ndarray, caption: str, palette: np.ndarray = PALETTE) -> None:
         """Show a picture; raises :class:`Superseded`, which ends the drawing, if there is a newer choice."""
         if self._drawing != self._turn:
             raise Superseded
-        self.picture.value, self.caption.value = to_png(picture), caption
+        self.picture.value, self.caption.value = to_png(picture, palette), caption
 
     def say(self, error: Exception) -> None:
         """Put what went wrong below the picture, which stays."""
@@ -240,9 +242,9 @@ def to_bytes(picture: np.ndarray) -> np.ndarray:
     return picture if picture.dtype == np.uint8 else np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
-def to_png(picture: np.ndarray) -> bytes:
-    """PNG of RGB, float in [0, 1] or uint8, or of levels, uint8 ``(h, w)``: 0 to 253 in viridis, PAPER and FRAME."""
+def to_png(picture: np.ndarray, palette: np.ndarray = PALETTE) -> bytes:
+    """PNG of RGB, float in [0, 1] or uint8, or of levels, uint8 ``(h, w)``, which a palette ``(256, 3)`` colours."""
     image = Image.fromarray(to_bytes(picture))
     if picture.ndim == 2:
-        image.putpalette(PALETTE.tobytes())
+        image.putpalette(palette.tobytes())
     return file_bytes(image, "png", compress_level=1, compress_type=zlib.Z_RLE)  # 2 ms; smaller files take 20

@@ -14,7 +14,7 @@ from PIL import Image
 from .activations import feature_maps, get_kernels, rgb_kernels, strongest_patches
 from .ascent import visualize_filter
 from .backend import keras
-from .controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer, channels_of, to_bytes
+from .controls import FRAME, LEVELS, PALETTE, PAPER, Explorer, NetworkExplorer, channels_of, to_bytes
 from .gallery import STEPS, stored_layer
 from .images import load_image
 from .layers import conv_layers
@@ -59,7 +59,7 @@ def _with_sheet(explorer: NetworkExplorer, picture: np.ndarray, tiles: np.ndarra
 def _levels(model: keras.Model, photo: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """A layer's maps as levels ``(channels, h, w)``, their tiles, the share above zero and the peak of each."""
     maps = feature_maps(model, photo, layer)[layer]
-    levels = np.moveaxis(np.round(normalize(maps) * (PAPER - 1)).astype(np.uint8), -1, 0).copy()
+    levels = np.moveaxis(np.round(normalize(maps) * (LEVELS - 1)).astype(np.uint8), -1, 0).copy()
     return levels, _tiles(levels), (maps > 0).mean(axis=(0, 1)), maps.max(axis=(0, 1))
 
 
@@ -139,12 +139,15 @@ def kernel_explorer(model: keras.Model, image: Any = None) -> Explorer:
         Whatever :func:`helpers.load_image` takes; the bundled cat by default.
     """
 
-    def draw(explorer: NetworkExplorer, layer: str, number: int) -> tuple[np.ndarray, str]:
+    def draw(explorer: NetworkExplorer, layer: str, number: int) -> tuple[np.ndarray, str, np.ndarray]:
         levels, _, shares, _ = explorer.remember(_levels, layer)
         kernel, seen = explorer.remember(_kernel, layer, number)
+        few = Image.fromarray(to_bytes(kernel)).quantize(PAPER - LEVELS)  # levels are encoded in a third of the time
+        palette = PALETTE.copy()
+        palette[LEVELS:][: len(few.getpalette()) // 3] = np.reshape(few.getpalette(), (-1, 3))
         made = f"that it makes of the photo (brighter is stronger), which is above zero on {shares[number]:.0%} of it"
         caption = f"<b>{layer}, kernel {number}</b> of {len(levels)}: left {seen}; right the map {made}."
-        return _beside(kernel, PALETTE[levels[number]]), caption
+        return _beside(np.asarray(few) + np.uint8(LEVELS), levels[number]), caption, palette
 
     return NetworkExplorer("Kernel", model, image, draw, _with_kernels, 0, noun="kernel")
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import helpers
 from helpers import FilterImage, controls, explorers, keras, models
-from helpers.controls import FRAME, PALETTE, PAPER, Explorer, NetworkExplorer
+from helpers.controls import FRAME, LEVELS, PALETTE, PAPER, Explorer, NetworkExplorer, to_bytes
 from helpers.gallery import stored_layer
 from helpers.plotting import normalize
 
@@ -69,7 +69,7 @@ def test_the_map_shown_is_that_of_the_chosen_channel(model: keras.Model, photo: 
     maps = helpers.feature_maps(model, photo, layer)[layer]
     drawn = shown(explorer)[:, : round(explorers.HEIGHT * maps.shape[1] / maps.shape[0])]
     step = explorers.HEIGHT // maps.shape[0]
-    wanted = PALETTE[np.round(normalize(maps)[..., 7] * 253).astype(int)]
+    wanted = PALETTE[np.round(normalize(maps)[..., 7] * (LEVELS - 1)).astype(int)]
     np.testing.assert_array_equal(drawn[step // 2 :: step, step // 2 :: step], wanted)
     assert f"{layer}, channel 7<" in explorer.caption.value
     assert f"{(maps[..., 7] > 0).mean():.0%} of the photo" in explorer.caption.value
@@ -136,6 +136,9 @@ def test_kernel_explorer_draws_colours_then_slices(model: keras.Model, photo: np
     explorer.layer.value, explorer.channel.value = "block3_conv1", 7
     weights = np.abs(helpers.get_kernels(model, "block3_conv1")[..., 7]).sum(axis=(0, 1))
     assert f"read channels {weights.argmax()}, " in explorer.caption.value
+    slices = Image.fromarray(to_bytes(explorers._kernel(model, None, "block3_conv1", 7)[0]))
+    enlarged = slices.resize((explorers.HEIGHT, explorers.HEIGHT), Image.Resampling.NEAREST)
+    np.testing.assert_array_equal(shown(explorer)[:, : explorers.HEIGHT], np.asarray(enlarged))
 
 
 def test_slices_have_a_dot_on_each_negative_weight() -> None:

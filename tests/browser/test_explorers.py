@@ -20,9 +20,9 @@ EXPLORERS = {  # and what each has to choose beside network, photo and layer
 }
 MAPS = """
 import json, numpy as np
-from helpers.controls import PALETTE
+from helpers.controls import LEVELS, PALETTE
 maps = helpers.feature_maps(model, helpers.sample_image("cat"), "{layer}")["{layer}"][..., {channel}]
-levels = np.round((maps - maps.min()) / np.ptp(maps) * 253).astype(int)
+levels = np.round((maps - maps.min()) / np.ptp(maps) * (LEVELS - 1)).astype(int)
 print(json.dumps([PALETTE[levels].tolist(), explorer.channel.value, explorer.layer.value]))
 """
 FOCUSED = """() => {
