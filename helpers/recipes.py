@@ -251,7 +251,7 @@ class CompiledStep:
         self.network = in_bfloat16(self.cut) if climb.bfloat16 else model
         self.maximised = responses_of(self.network, objective, self.recipe.before_activation, self.diversity > 0)
         self.reported = responses_of(model, objective, before_activation=False)
-        self.graphs = tf.function(self._step)  # one for each shape of the pictures
+        self.graphs = tf.function(self._step, autograph=False)  # one for each shape of the pictures
 
     def start(self, seeds: list[int], size: int, before: tuple | None) -> tuple:
         """The state at the first step of a round: from faint noise, or from the state before it."""
@@ -281,5 +281,5 @@ class CompiledStep:
             return 0.0
         grams = tf.math.l2_normalize(tf.einsum("bhwc,bhwd->bcd", maps, maps), axis=[1, 2])
         alike = tf.einsum("icd,jcd->ij", grams, grams)
-        mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / max(len(maps) - 1, 1)
+        mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / max(maps.shape[0] - 1, 1)
         return self.diversity * tf.stop_gradient(tf.abs(responses)) * mean
