@@ -5,6 +5,9 @@ READY := $(VENV)/.ready
 TWICE := -n 2 --dist loadfile --no-loadscope-reorder # two processes; each takes the next file in pytest's order
 RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
+# Where two processes run at once, each computes in one thread.
+test test-browser: export TF_NUM_INTRAOP_THREADS := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help install lab dashboard test test-all test-browser chromium test-order test-lax test-vgg16 test-variants test-oldest test-newest notebooks notebooks-vgg16 student gallery bench figures address lock
 

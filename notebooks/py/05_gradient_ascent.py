@@ -142,16 +142,16 @@ except helpers.FilterOutOfRange as error:
 
 # %% [markdown]
 # ## Which filters stay grey?
-# The classroom recipe, three filters in each convolution. What do twenty-five steps add to the noise? `snapshots` keeps
-# the pictures as they are before the steps that we name.
+# The classroom recipe, three filters in each convolution. What do twenty steps add to the noise? `snapshots` keeps the
+# pictures as they are before the steps that we name.
 
 # %%
 climbed = []
 for layer in helpers.conv_layers(model):
     climbed += helpers.visualize_filters(
-        model, layer, range(3), iters=25, method="classroom", seed=SEED, snapshots=(0, 24)
+        model, layer, range(3), iters=21, size=64, method="classroom", seed=SEED, snapshots=(0, 20)
     )
-changes = [picture.snapshots[24] - picture.snapshots[0] for picture in climbed]
+changes = [picture.snapshots[20] - picture.snapshots[0] for picture in climbed]
 
 # %%
 strips = {}

@@ -161,7 +161,7 @@ recipes["not shaken"] = dataclasses.replace(default, shift=0, scale=0, rotation=
 recipes["any variation"] = dataclasses.replace(default, total_variation=0)
 
 # %%
-draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(3), iters=24, seed=SEED)
+draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(3), iters=24, size=80, seed=SEED)
 made = {name: draw(method=recipe) for name, recipe in recipes.items()}
 
 # %% [markdown]
