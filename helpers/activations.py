@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ RIVAL_TURN = 30  # ... and is turned by more than so many degrees, or is plain: 
 def feature_maps(
     model: keras.Model,
     image: np.ndarray,
-    layer_names: str | Iterable[str] | None = None,
+    layer_names: str | Sequence[str] | None = None,
     *,
     before_activation: bool = False,
 ) -> dict[str, np.ndarray]:
@@ -48,8 +48,7 @@ def feature_maps(
     LayerNotFound
         If a name is unknown; the message lists near matches.
     """
-    names = conv_layers(model) if layer_names is None else layer_names
-    names = [names] if isinstance(names, str) else list(names)
+    names = keras.tree.flatten(conv_layers(model) if layer_names is None else layer_names)
     submodel = get_submodel(model, names, before_activation=before_activation)
     outputs = keras.tree.flatten(submodel(preprocess(model, np.asarray(image, np.float32)), training=False))
     return {name: np.asarray(output)[0] for name, output in zip(names, outputs, strict=True)}

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from .backend import keras
-from .errors import check_real, check_whole
 from .layers import find_layer
 from .objectives import FEATURE_MAPS, Objective, channel, check
 from .quality import Quality, mean_responses, natural_responses, quality_cards, z_scores
-from .recipes import BATCH, Climb, Recipe
+from .recipes import Climb, Recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -178,8 +177,6 @@ def maximize(
         As in :func:`visualize_filters`; also if the network has no such class.
     """
     objective = check(model, objective)
-    check_whole("count", count, 1, BATCH)
-    check_real("diversity", diversity)
     if diversity and len(find_layer(model, objective.terms[0].layer_name).output.shape) != FEATURE_MAPS:
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")
     climb = Climb(model, objective, method, iters, size, seed, options, diversity)

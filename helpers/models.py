@@ -17,7 +17,7 @@ import pandas as pd
 
 from .backend import keras, tf
 from .downloads import is_right, keras_cache, reason, watched_downloads
-from .errors import WeightsUnavailable, check_whole
+from .errors import WeightsUnavailable, is_whole, require
 from .images import LANCZOS, to_pil
 from .layers import conv_layers
 
@@ -77,8 +77,8 @@ def load_model(
     chosen = name or os.environ.get("CNN_MODEL")
     if weights == "pretrained" and os.environ.get("CNN_WEIGHTS", "").lower() == "none":
         weights = None
-    if input_shape is not None and (len(input_shape) != 3 or input_shape[2] != 3):
-        raise ValueError(f"input_shape is {input_shape!r}; it must be (height, width, 3).")
+    fits = input_shape is None or (input_shape[2] == 3 and all(is_whole(side or 1, 1) for side in input_shape))
+    require(fits, f"input_shape is {input_shape!r}; it must be (height, width, 3).")
     note = ""
     try:
         model = _build(chosen or "vgg16", weights, include_top, input_shape)
@@ -235,7 +235,6 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame
     network = getattr(model, "network", None)
     if network is None or len(model.output_shape) != 2:
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
-    check_whole("top", top, 1)
     height, width = (side or network.default_size for side in model.input_shape[1:3])
     resampled = to_pil(image).resize((width, height), LANCZOS)
     output = model(preprocess(model, np.float32(resampled) / 255), training=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .backend import keras, tf
-from .errors import LayerNotFound, check_filter, check_real, is_whole
+from .errors import LayerNotFound, check_filter, check_real, is_whole, require
 from .layers import find_layer, get_submodel
 from .models import preprocess
 
@@ -103,14 +103,15 @@ def check(model: keras.Model, objective: Objective) -> Objective:
 def _checked(model: keras.Model, term: Term) -> Term:
     if term.kind == "class":
         return dataclasses.replace(term, layer_name=model.layers[-1].name, index=class_number(model, term.index))
+    check_real(f"The size of the weight of {term.layer_name}", abs(term.weight))
     shape = find_layer(model, term.layer_name).output.shape
     if len(shape) != FEATURE_MAPS:
         maps = [layer.name for layer in model.layers if len(getattr(layer.output, "shape", ())) == FEATURE_MAPS]
         raise LayerNotFound(term.layer_name, maps, model.name)
     if term.kind != "layer":
         check_filter(term.index, shape[-1], term.layer_name)
-    if term.place is not None and [is_whole(number, 0) for number in term.place] != [True, True]:
-        raise ValueError(f"place is {term.place!r}; it must be a pair (row, column) of whole numbers from 0.")
+    fits = term.place is None or [is_whole(number, 0) for number in term.place] == [True, True]
+    require(fits, f"place is {term.place!r}; it must be a pair (row, column) of whole numbers from 0.")
     return term
 
 
@@ -176,7 +177,7 @@ def responses_of(model: keras.Model, objective: Objective, before_activation: bo
     layer = find_layer(model, first.layer_name)
     plain = type(layer) is keras.layers.Conv2D and layer.groups == 1 and first.kind in ("channel", "neuron")
     alone = plain and len(terms) == 1 and not all_maps
-    network = keras.Model(model.input, layer.input) if alone else _cut(model, objective, before_activation)
+    network = keras.Model(model.inputs[0], layer.input) if alone else _cut(model, objective, before_activation)
 
     def respond(images: Any, indices: Any) -> tuple[Any, Any]:
         outputs = network(preprocess(model, images), training=False)
@@ -195,7 +196,7 @@ def _cut(model: keras.Model, objective: Objective, before_activation: bool) -> k
     """From the input to what each term needs; a class always before its softmax, fused or a layer of its own."""
     before = {term.layer_name: before_activation or term.kind == "class" for term in objective.terms}
     tensors = {name: get_submodel(model, name, before_activation=each).output for name, each in before.items()}
-    return keras.Model(model.input, [tensors[term.layer_name] for term in objective.terms])  # two may share a layer
+    return keras.Model(model.inputs[0], [tensors[term.layer_name] for term in objective.terms])  # two may share a layer
 
 
 def _chosen_maps(layer: keras.Layer, tensor: Any, filters: Any, before_activation: bool) -> Any:

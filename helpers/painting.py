@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .backend import keras, progress_bar, tf
-from .errors import check_real, check_whole
 from .images import load_image
 from .layers import conv_layers, get_submodel, layer_table
 from .models import preprocess
@@ -20,7 +19,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # what red, green and blue a
 def deep_dream(
     model: keras.Model,
     image: Any,
-    layers: str | Iterable[str] | dict[str, float] | Objective,
+    layers: str | Sequence[str] | dict[str, float] | Objective,
     *,
     octaves: int = 3,
     scale: float = 1.4,
@@ -74,9 +73,6 @@ def deep_dream(
     ValueError
         If another argument makes no sense, or the smallest octave has fewer than 32 pixels a side.
     """
-    for name, value, least in (("iters", iters, 1), ("jitter", jitter, 0), ("tile", tile, 64), ("seed", seed, 0)):
-        check_whole(name, value, least)
-    check_real("rate", rate)
     if not isinstance(layers, Objective):
         shares = layer_shares(model, layers)
         layers = Objective(tuple(Term("layer", name, None, weight=share) for name, share in shares.items()))
@@ -119,8 +115,6 @@ def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
 
 def octave_shapes(shape: tuple[int, ...], octaves: int, scale: float) -> list[tuple[int, int]]:
     """Height and width of each octave, the smallest first; ValueError if that has fewer than 32 pixels a side."""
-    check_whole("octaves", octaves, 1, 20)
-    check_real("scale", scale, 1)
     shapes = [(round(shape[0] / scale**power), round(shape[1] / scale**power)) for power in reversed(range(octaves))]
     if min(shapes[0]) < 32:
         raise ValueError(f"With octaves {octaves} and scale {scale} the smallest has fewer than 32 pixels a side.")
@@ -167,8 +161,8 @@ def style_transfer(
     content: Any,
     style: Any,
     *,
-    content_layers: str | Iterable[str] | dict[str, float] | None = None,
-    style_layers: str | Iterable[str] | dict[str, float] | None = None,
+    content_layers: str | Sequence[str] | dict[str, float] | None = None,
+    style_layers: str | Sequence[str] | dict[str, float] | None = None,
     style_weight: float = 10.0,
     total_variation: float = 5.0,
     octaves: int = 3,
@@ -230,15 +224,12 @@ def style_transfer(
     ValueError
         If another argument makes no sense, or the network cannot take pictures of that size.
     """
-    for name, value, least in (("octaves", octaves, 1), ("iters", iters, 1), ("seed", seed, 0)):
-        check_whole(name, value, least)
-    for name, value in (("style_weight", style_weight), ("total_variation", total_variation)):
-        check_real(name, value)
     content, style, blocks = load_image(content), load_image(style), stages(model)
     if (least := min(*content.shape[:2], *style.shape[:2])) < 32:
         raise ValueError(f"content and style need 32 or more pixels a side; here it is {least}.")
-    kept = layer_shares(model, content_layers or blocks[-2:][0][:2][-1])
-    painted = layer_shares(model, style_layers or [names[0] for names in blocks[:5]], style_weight)
+    content_layers = blocks[-2:][0][:2][-1] if content_layers is None else content_layers
+    style_layers = [names[0] for names in blocks[:5]] if style_layers is None else style_layers
+    kept, painted = layer_shares(model, content_layers), layer_shares(model, style_layers, style_weight)
     if keep_colours:
         colours, content, style = content, _grey(content), _grey(style)
         style = np.clip((style - style.mean()) * content.std() / max(style.std(), 1e-6) + content.mean(), 0, 1)

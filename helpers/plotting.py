@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .activations import Patch
+from .errors import check_filter
 from .images import file_bytes
 
 LARGEST_PNG = 200_000  # bytes; textures compress badly, and a notebook holds many figures
@@ -181,7 +182,11 @@ def plot_kernels(
     """
     in_colour = kernels.shape[2] == 3 and channels is None
     filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else filters
+    for axis, number in [*((3, each) for each in filters), *((2, each) for each in channels or ())]:
+        check_filter(number, kernels.shape[axis], ("This layer", "The layer before")[axis == 2])
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
+    if len(titles) != len(filters):
+        raise ValueError(f"There are {len(titles)} titles for {len(filters)} kernels.")
     if in_colour:
         tiles = [0.5 + signed(kernels[..., number]) / 2 for number in filters]
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)
