@@ -4,18 +4,17 @@ Pictures between calls are always RGB, float32, values in [0, 1], channels last.
 a call needs it; the names below are declared in ``__init__.pyi``. A call's arguments are checked on the way in.
 """
 
-import types
-from typing import Any
+import inspect
 
 import lazy_loader
 
 _find, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """What has that name; a function with checked arguments."""
     found = _find(name)
-    if isinstance(found, types.FunctionType):
+    if inspect.isfunction(found):
         from .arguments import checked
 
         found = globals()[name] = checked(found)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .backend import keras
-from .errors import LayerNotFound, check_filter
-from .layers import conv_layers, get_submodel, kernel_of, receptive_field
+from .errors import LayerNotFound, check_filter, require
+from .layers import Names, conv_layers, get_submodel, kernel_of, receptive_field
 from .models import preprocess
 
 FREQUENCIES = 64  # a kernel is padded with zeros to this size, so frequencies are 1 / 64 cycles per pixel apart
@@ -19,11 +19,7 @@ RIVAL_TURN = 30  # ... and is turned by more than so many degrees, or is plain: 
 
 
 def feature_maps(
-    model: keras.Model,
-    image: np.ndarray,
-    layer_names: str | Sequence[str] | None = None,
-    *,
-    before_activation: bool = False,
+    model: keras.Model, image: np.ndarray, layer_names: Names | None = None, *, before_activation: bool = False
 ) -> dict[str, np.ndarray]:
     """Every feature map that one picture gives in the chosen layers, computed in one pass.
 
@@ -163,8 +159,7 @@ def rgb_kernels(model: keras.Model) -> np.ndarray:
     """
     first = next(iter(conv_layers(model)), None)
     kernels = get_kernels(model, first)
-    if kernels.shape[2] != 3:
-        raise ValueError(f"{first} reads {kernels.shape[2]} channels, not three colours.")
+    require(kernels.shape[2] == 3, f"{first} reads {kernels.shape[2]} channels, not three colours.")
     pixels = np.eye(3, dtype=np.float32)[None]  # a picture one pixel high: red, green, blue
     change = np.asarray(preprocess(model, pixels) - preprocess(model, np.zeros_like(pixels)))[0, 0]
     return np.einsum("rc,hwcf->hwrf", change, kernels).astype(np.float32)

@@ -9,6 +9,7 @@ import re
 import threading
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -38,10 +39,7 @@ class Keys(anywidget.AnyWidget):
     On a button the arrow to the left is "previous", that to the right "next".
     """
 
-    _esm = """export default {render({el}) { setTimeout(() => { const box = el.closest(".explorer");
-        box.addEventListener("focusin", event => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
-        box.addEventListener("keydown", event => { const word = {ArrowLeft: "previous", ArrowRight: "next"}[event.key];
-            if (event.target.type === "submit" && word) box.querySelector(`[title^=${word}]`).click(); }); }); }}"""
+    _esm = Path(__file__).with_name("keys.js")
 
 
 class Superseded(Exception):

@@ -4,13 +4,12 @@ import difflib
 import math
 import numbers
 from collections.abc import Sequence
-from typing import Any
 
 
-def require(fits: object, message: str, error: type[Exception] = ValueError) -> None:
-    """Raise the error, with that message, unless it fits."""
+def require(fits: object, message: str) -> None:
+    """Raise ValueError, with that message, unless it fits."""
     if not fits:
-        raise error(message)
+        raise ValueError(message)
 
 
 def is_whole(value: object, least: int, most: float = math.inf) -> bool:
@@ -18,14 +17,14 @@ def is_whole(value: object, least: int, most: float = math.inf) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= value <= most
 
 
-def check_whole(name: str, value: Any, least: int, most: float = math.inf) -> int:
+def check_whole(name: str, value: int, least: int, most: float = math.inf) -> int:
     """The whole number; ValueError, with the name, the value and the valid ones, unless it is one in that range."""
     valid = f"{least:,} or more" if most == math.inf else f"from {least:,} to {most:,}"
     require(is_whole(value, least, most), f"{name} is {value!r:.80}; it must be a whole number, {valid}.")
     return value
 
 
-def check_real(name: str, value: Any, least: int = 0) -> float:
+def check_real(name: str, value: float, least: int = 0) -> float:
     """The number; ValueError, with the name and the value, unless it is a finite one, `least` or more."""
     fits = isinstance(value, numbers.Real) and least <= value < math.inf
     require(fits, f"{name} is {value!r:.80}; it must be a number, {least} or more.")
@@ -34,8 +33,8 @@ def check_real(name: str, value: Any, least: int = 0) -> float:
 
 def check_filter(index: object, count: int, layer: str) -> None:
     """Raise :class:`FilterOutOfRange` unless the index is one of the filters of the layer of that name."""
-    valid = f"its filters are the whole numbers 0 to {count - 1}"
-    require(is_whole(index, 0, count - 1), f"{layer} has no filter {index!r}: {valid}.", FilterOutOfRange)
+    if not is_whole(index, 0, count - 1):
+        raise FilterOutOfRange(f"{layer} has no filter {index!r}: its filters are the whole numbers 0 to {count - 1}.")
 
 
 class LayerNotFound(ValueError):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
+from skimage.util import view_as_windows
 
 from .ascent import AscentImage, FilterImage, visualize_filters
 from .backend import keras, progress_bar
@@ -103,9 +104,8 @@ def read_sheet(folder: Path, layer: str, entry: dict) -> np.ndarray:
     """The pictures of a layer, float32 ``(filters, size, size, 3)``, RGB in [0, 1], from its sheet."""
     with Image.open(folder / f"{layer}.webp") as sheet:
         pixels = np.asarray(sheet.convert("RGB"), np.float32) / 255
-    size, step = entry["size"], entry["size"] + GAP
-    places = [divmod(number, entry["columns"]) for number in range(len(entry["filters"]))]
-    return np.stack([pixels[row * step : row * step + size, col * step : col * step + size] for row, col in places])
+    tiles = view_as_windows(pixels, (entry["size"], entry["size"], 3), entry["size"] + GAP)
+    return tiles.reshape(-1, *tiles.shape[3:])[: len(entry["filters"])]
 
 
 def stored_layer(model: keras.Model, layer: str, folder: Path = GALLERY) -> tuple[list[dict], np.ndarray] | None:
@@ -206,9 +206,7 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     return figure
 
 
-def animation(
-    pictures: Moving, kind: Kind = "gif", height: int = 112, milliseconds: int = 200
-) -> bytes:
+def animation(pictures: Moving, kind: Kind = "gif", height: int = 112, milliseconds: int = 200) -> bytes:
     """The ascent as a moving picture: each snapshot, then the result; a bar below tells how far it has come.
 
     Parameters

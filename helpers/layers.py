@@ -11,6 +11,8 @@ import pandas as pd
 from .backend import keras
 from .errors import LayerNotFound
 
+Names = str | Sequence[str]  # one name, or several
+
 
 def conv_layers(model: keras.Model) -> list[str]:
     """Names of the 2-D convolutions, from the input to the output.
@@ -37,9 +39,7 @@ def find_layer(model: keras.Model, name: str) -> keras.Layer:
     raise LayerNotFound(name, [layer.name for layer in model.layers], model.name)
 
 
-def get_submodel(
-    model: keras.Model, layer_names: str | Sequence[str], *, before_activation: bool = False
-) -> keras.Model:
+def get_submodel(model: keras.Model, layer_names: Names, *, before_activation: bool = False) -> keras.Model:
     """Cut the network: from its input to the output of one layer or of several.
 
     Parameters

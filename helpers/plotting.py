@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .activations import Patch
-from .errors import check_filter
+from .errors import check_filter, require
 from .images import file_bytes
 
 LARGEST_PNG = 200_000  # bytes; textures compress badly, and a notebook holds many figures
@@ -47,8 +47,7 @@ def show_picture(png: bytes, caption: str) -> None:
     """Display a PNG as :func:`show` displays a figure; a large one that does not move becomes a smaller JPEG."""
     from IPython.display import display
 
-    if len(caption) < 40:
-        raise ValueError(f"The caption {caption!r} is too short: say in at least 40 characters what is seen.")
+    require(len(caption) >= 40, f"The caption {caption!r} is too short: say in at least 40 characters what is seen.")
     kind, data, picture = "image/png", png, Image.open(io.BytesIO(png))
     if len(png) > LARGEST_PNG and not getattr(picture, "is_animated", False):
         kind, data = "image/jpeg", file_bytes(picture.convert("RGB"), "jpeg", quality=90, subsampling=0)
@@ -110,6 +109,8 @@ def plot_images(images: Mapping[str, np.ndarray], columns: int = 4, **imshow: An
     imshow
         Passed on to matplotlib, for example ``vmin``.
     """
+    fits = all(image.size and image.shape[2:] in ((), (3,), (4,)) for image in images.values())
+    require(fits, "A picture has shape (h, w), (h, w, 3) or (h, w, 4).")
     return titled_grid(list(images.items()), columns, fontsize=9, **imshow)
 
 
@@ -185,8 +186,7 @@ def plot_kernels(
     for axis, number in [*((3, each) for each in filters), *((2, each) for each in channels or ())]:
         check_filter(number, kernels.shape[axis], ("This layer", "The layer before")[axis == 2])
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
-    if len(titles) != len(filters):
-        raise ValueError(f"There are {len(titles)} titles for {len(filters)} kernels.")
+    require(len(titles) == len(filters), f"There are {len(titles)} titles for {len(filters)} kernels.")
     if in_colour:
         tiles = [0.5 + signed(kernels[..., number]) / 2 for number in filters]
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)

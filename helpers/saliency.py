@@ -13,8 +13,7 @@ import scipy
 import skimage
 
 from .backend import keras, progress_bar, tf
-from .errors import LayerNotFound, check_filter, check_whole
-from .images import load_image
+from .errors import LayerNotFound, check_filter, check_whole, require
 from .layers import without_activation
 from .models import preprocess
 from .objectives import FEATURE_MAPS, LOGITS, class_number
@@ -43,9 +42,7 @@ class Question:
     number = 0  # of the class or channel that is asked about
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method is {self.method!r}; it must be one of {', '.join(METHODS)}.")
-        self.image = load_image(self.image)  # checks an array
+        require(self.method in METHODS, f"method is {self.method!r}; it must be one of {', '.join(METHODS)}.")
         self.has_head = len(self.model.output_shape) == LOGITS
         if self.target is None:
             self.number = int(self.scores(self.image[None]).argmax())

@@ -236,8 +236,8 @@ CALLS: dict[str, dict[str, Kind]] = {
         "source": Kind(PICTURE, one_of("cat", PICTURE), NO_PICTURE),
         "size": Kind(
             8,
-            one_of(None, 8, np.int32(9), (8, 9), [9, 8]),
-            ["8", 0, -8, 8.5, np.nan, (8,), (8, None), [8, 8, 3], 10**6, object(), np.array([8, 8])],
+            one_of(None, 8, np.int32(9), (8, 9), [9, 8], np.array([8, 9])),
+            ["8", 0, -8, 8.5, np.nan, (8,), (8, None), [8, 8, 3], 10**6, object(), np.array([8.5, 8]), True],
         ),
     },
     "load_model": {
