@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .backend import keras
 from .errors import LayerNotFound, check_filter, require
+from .images import load_image
 from .layers import Names, conv_layers, get_submodel, kernel_of, receptive_field
 from .models import preprocess
 
@@ -61,7 +62,7 @@ class Patch(NamedTuple):
 
 
 def strongest_patches(
-    model: keras.Model, layer_name: str, channel: int, photos: Mapping[str, np.ndarray], count: int = 9
+    model: keras.Model, layer_name: str, channel: int, photos: Mapping[str, Any], count: int = 9
 ) -> list[Patch]:
     """The patches of some photos that excite one channel most.
 
@@ -90,11 +91,11 @@ def strongest_patches(
     (height, width), (down, right) = field.size, field.stride
     apart = max(1, round(height / down / 2))
     patches = []
-    for photo, image in photos.items():
+    for photo, image in {name: load_image(photo) for name, photo in photos.items()}.items():
         maps = feature_maps(model, image, layer_name)[layer_name]
         check_filter(channel, maps.shape[-1], layer_name)
         left = maps[..., channel].copy()
-        framed = np.pad(np.float32(image), ((height, height), (width, width), (0, 0)), constant_values=0.5)
+        framed = np.pad(image, ((height, height), (width, width), (0, 0)), constant_values=0.5)
         for _ in range(count):
             row, column = (int(place) for place in np.unravel_index(left.argmax(), left.shape))
             if left[row, column] <= 0:

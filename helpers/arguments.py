@@ -6,7 +6,7 @@
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,16 @@ EVERY_PART = typeguard.CollectionCheckStrategy.ALL_ITEMS
 def checked(function: Callable) -> Callable:
     """The same function with checked arguments; a default is passed as it is."""
     parameters = inspect.signature(function).parameters
-    hints = functools.cache(lambda: typing.get_type_hints(function) | HINTS)  # at a call: this can import Keras
+    hints = functools.cache(
+        lambda: HINTS | typing.get_type_hints(function) | {"size": Any}
+    )  # at a call: this can import Keras
 
     def taken(name: str, value: Any) -> Any:
         if name in parameters and value is parameters[name].default:
             return value
         rule, hint = RULES.get(f"{function.__name__}.{name}", RULES.get(name, _plain)), hints().get(name, Any)
-        fitting = rule(name, _plain(name, value))
+        fitting, holds = rule(name, _plain(name, value)), not isinstance(value, list | tuple | dict | range) or value
+        require(holds or name in MAY_BE_EMPTY, f"{name} is empty; it must hold one or more.")
         try:
             return typeguard.check_type(fitting, hint, collection_check_strategy=EVERY_PART)
         except typeguard.TypeCheckError:
@@ -49,10 +52,6 @@ def _plain(_: str, value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _tuple(_: str, value: Any) -> Any:
-    return tuple(np.ravel(value).tolist()) if isinstance(value, list | np.ndarray) else value
-
-
 def _picture(_: str, value: Any) -> Any:
     return load_image(value)
 
@@ -62,20 +61,6 @@ def _pictures(_: str, value: Any) -> Any:
     if tf.is_tensor(value):
         return value
     return np.stack([load_image(each) for each in value]) if np.ndim(value) == 4 else load_image(value)
-
-
-def _each(rule: Rule) -> Rule:
-    """A rule for every part of a list or the like, or of a dictionary; there must be one part or more."""
-
-    def all_parts(name: str, value: Any) -> Any:
-        if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
-            return value  # the type hint says whether that is right
-        parts = value if isinstance(value, Mapping) else dict(enumerate(value))
-        require(parts, f"{name} is empty; it must hold one or more.")
-        kept = {key: rule(f"{name}[{key!r}]", _plain(name, part)) for key, part in parts.items()}
-        return kept if parts is value else list(kept.values())
-
-    return all_parts
 
 
 def _array(name: str, value: Any) -> Any:
@@ -93,20 +78,17 @@ def _model(name: str, value: Any) -> Any:
     return value
 
 
-# Of what may be passed on to another call, and of sizes, of which each call says itself what they may be.
-HINTS = {"preview": Callable | None, "bfloat16": bool, "layer_name": str | None, "size": Any}
+HINTS = {"preview": Callable | None, "bfloat16": bool, "layer_name": str | None}  # of what is passed on to another call
 WHOLE = {"iters": (1, 100_000), "size": (16, 2048), "seed": (0, 2**31 - 10_001), "octaves": (1, 20), "jitter": (0,)}
 WHOLE |= {"tile": (64,), "milliseconds": (10, 10_000), "maximize.count": (1, 16), "count": (1,), "top": (1,)}
 WHOLE |= {"limit": (1,)} | dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
 REAL = {"scale": 1, "rate": 0, "style_weight": 0, "total_variation": 0, "diversity": 0}
+MAY_BE_EMPTY = ("patches", "snapshots", "source", "image", "content", "style")
 AXES = {"saliency": (2,), "maps": (3, 4), "kernels": (4,)}
-SEVERAL = ["filters", "channels", "titles", "methods", "layers", "layer_names", "content_layers", "style_layers"]
 RULES: dict[str, Rule] = {
     **{key: lambda name, value, bounds=bounds: check_whole(name, value, *bounds) for key, bounds in WHOLE.items()},
     **{key: lambda name, value, least=least: check_real(name, value, least) for key, least in REAL.items()},
-    **dict.fromkeys([*SEVERAL, "images", "plot_filters.pictures", "plot_quality.pictures"], _each(_plain)),
-    **dict.fromkeys(["load_image.size", "sample_image.size", "place", "input_shape"], _tuple),
+    **dict.fromkeys(["load_image.size", "sample_image.size"], _plain),
     **dict.fromkeys(["image", "content", "style"], _picture),
-    **dict.fromkeys(["photos", "quality_cards.images"], _each(_picture)),
     **dict.fromkeys(AXES, _array) | {"preprocess.images": _pictures, "model": _model},
 }

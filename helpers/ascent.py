@@ -127,7 +127,7 @@ def visualize_filters(
     """
     count = _count(model, layer_name)
     goals = [check(model, channel(layer_name, f_index)) for f_index in (range(count) if filters is None else filters)]
-    climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, options)
+    climb = Climb(model, channel(layer_name, 0), method, iters, size, options)
     numbers = [int(goal.terms[0].index) for goal in goals]
     made = zip(goals, numbers, climb.run(np.array([numbers], np.int32), [seed] * len(goals)), strict=False)
     return [FilterImage(objective=goal, f_index=n, layer_name=layer_name, model=model, **row) for goal, n, row in made]
@@ -179,7 +179,7 @@ def maximize(
     objective = check(model, objective)
     if diversity and len(find_layer(model, objective.terms[0].layer_name).output.shape) != FEATURE_MAPS:
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")
-    climb = Climb(model, objective, method, iters, size, seed, options, diversity)
+    climb = Climb(model, objective, method, iters, size, options, diversity)
     indices = np.array([[term.index or 0] * count for term in objective.terms], np.int32)
     return [AscentImage(objective=objective, **row) for row in climb.run(indices, list(range(seed, seed + count)))]
 

@@ -87,8 +87,8 @@ class Explorer(widgets.HBox):
         slow: bool = False,
     ) -> None:
         self.title, self.channels, self.draw, self.first, self.noun = title, layers, draw, first, noun
-        self.extras, self._slow, self._turn, self._drawing = extras or {}, slow, 0, 0
-        self._lock = threading.Lock()
+        self.extras, self._slow, self._lock = extras or {}, slow, threading.Lock()
+        self._turn = self._drawing = 0
         self.layer = widgets.Dropdown(options=list(layers), value=start, description=first)
         self.channel = widgets.IntSlider(at, description=noun, continuous_update=slow or not (extras or at))
         pair = [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]

@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -43,7 +43,7 @@ def load_model(
     *,
     weights: str | os.PathLike | None = "pretrained",
     include_top: bool = False,
-    input_shape: tuple[int | None, int | None, int] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Model:
     """Load a network, ready to be looked into; prints one line that says which.
 
@@ -77,7 +77,7 @@ def load_model(
     chosen = name or os.environ.get("CNN_MODEL")
     if weights == "pretrained" and os.environ.get("CNN_WEIGHTS", "").lower() == "none":
         weights = None
-    fits = input_shape is None or (input_shape[2] == 3 and all(is_whole(side or 1, 1) for side in input_shape))
+    fits = input_shape is None or ([*input_shape[2:]] == [3] and all(is_whole(side or 1, 1) for side in input_shape))
     require(fits, f"input_shape is {input_shape!r}; it must be (height, width, 3).")
     note = ""
     try:

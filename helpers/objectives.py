@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .backend import keras, tf
@@ -70,7 +70,7 @@ def channel(layer_name: str, index: int) -> Objective:
     return Objective((Term("channel", layer_name, index),))
 
 
-def neuron(layer_name: str, index: int, place: tuple[int, int] | None = None) -> Objective:
+def neuron(layer_name: str, index: int, place: Sequence[int] | None = None) -> Objective:
     """One unit of a feature map: at ``place`` (row, column), by default in its centre."""
     return Objective((Term("neuron", layer_name, index, None if place is None else tuple(place)),))
 

@@ -138,7 +138,7 @@ def tiled_gradient(gradient: Callable, picture: np.ndarray, tile: int, shift: Se
     return np.roll(np.concatenate(found), np.negative(shift), axis=(0, 1))
 
 
-def gram_matrix(maps: Any) -> Any:
+def gram_matrix(maps: np.ndarray | tf.Tensor) -> tf.Tensor:
     """Which channels respond together, wherever they do: the mean product of each pair of feature maps.
 
     Parameters

@@ -1,7 +1,7 @@
 """Arrays to figures: one style, and no figure is shown without a sentence that says what is seen."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,8 +156,8 @@ def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
 
 def plot_kernels(
     kernels: np.ndarray,
-    filters: Sequence[int] | None = None,
-    channels: Sequence[int] | None = None,
+    filters: Iterable[int] | None = None,
+    channels: Iterable[int] | None = None,
     columns: int = 8,
     titles: Sequence[str] | None = None,
 ) -> Figure:
@@ -182,7 +182,7 @@ def plot_kernels(
         A text for each kernel in place of its number.
     """
     in_colour = kernels.shape[2] == 3 and channels is None
-    filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else filters
+    filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else list(filters)
     for axis, number in [*((3, each) for each in filters), *((2, each) for each in channels or ())]:
         check_filter(number, kernels.shape[axis], ("This layer", "The layer before")[axis == 2])
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
@@ -191,8 +191,8 @@ def plot_kernels(
         tiles = [0.5 + signed(kernels[..., number]) / 2 for number in filters]
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)
         return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)
-    channels = range(min(kernels.shape[2], 16)) if channels is None else channels
-    rows = [np.moveaxis(signed(kernels[:, :, list(channels), number]), -1, 0) for number in filters]
+    channels = range(min(kernels.shape[2], 16)) if channels is None else list(channels)
+    rows = [np.moveaxis(signed(kernels[:, :, channels, number]), -1, 0) for number in filters]
     height, width = kernels.shape[:2]
     sheet = tile(np.concatenate(rows), len(channels), 1, np.nan)
     figure = Figure(figsize=(WIDTH, WIDTH * 0.85 * sheet.shape[0] / sheet.shape[1] + 0.6), layout="constrained")
@@ -213,6 +213,7 @@ def plot_kernels(
 
 def plot_predictions(image: np.ndarray, predictions: pd.DataFrame) -> Figure:
     """A photo beside the network's most probable classes, as bars with their probabilities."""
+    require({"class", "probability"} <= {*predictions}, "predictions has not the columns of a table from predict().")
     figure = Figure(figsize=(WIDTH * 0.8, 2.4), layout="constrained")
     picture, bars = figure.subplots(1, 2, width_ratios=[1, 1.2])
     picture.imshow(image)

@@ -167,7 +167,6 @@ class Climb:
     method: str | Recipe
     iters: int
     size: int
-    seed: int
     options: dict[str, Any]
     diversity: float = 0.0
 

@@ -327,8 +327,8 @@ def segment(
 
 def check_size(saliency: np.ndarray, image: np.ndarray) -> None:
     """Raise ValueError unless a map is as large as its picture."""
-    if saliency.shape != image.shape[:2]:
-        raise ValueError(f"saliency has shape {saliency.shape}; the picture has {image.shape[:2]}.")
+    own, valid = saliency.shape, image.shape[:2]
+    require(own == valid, f"saliency has shape {own}; the picture has {valid}.")
 
 
 def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
