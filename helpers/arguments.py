@@ -23,9 +23,8 @@ EVERY_PART = typeguard.CollectionCheckStrategy.ALL_ITEMS
 def checked(function: Callable) -> Callable:
     """The same function with checked arguments; a default is passed as it is."""
     parameters = inspect.signature(function).parameters
-    hints = functools.cache(
-        lambda: HINTS | typing.get_type_hints(function) | {"size": Any}
-    )  # at a call: this can import Keras
+    # When it is called: this can import Keras. Sizes are of many types, which each call checks itself.
+    hints = functools.cache(lambda: HINTS | typing.get_type_hints(function) | {"size": Any})
 
     def taken(name: str, value: Any) -> Any:
         if name in parameters and value is parameters[name].default:

@@ -50,15 +50,9 @@ class FilterImage(AscentImage):
 
 
 def visualize_filter(
-    model: keras.Model,
-    layer_name: str,
-    f_index: int | None = None,
-    iters: int = 32,
-    size: int = 96,
-    method: str | Recipe = "fourier",
-    seed: int = 0,
-    **options: Any,
-) -> FilterImage:
+    model: keras.Model, layer_name: str, f_index: int | None = None,
+    iters: int = 32, size: int = 96, method: str | Recipe = "fourier", seed: int = 0, **options: Any,
+) -> FilterImage:  # fmt: skip
     """The picture that one filter wants to see; a random filter (chosen by ``seed``) when none is given.
 
     Parameters, returned values and errors are those of :func:`visualize_filters`.
@@ -69,15 +63,9 @@ def visualize_filter(
 
 
 def visualize_filters(
-    model: keras.Model,
-    layer_name: str,
-    filters: Iterable[int] | None = None,
-    iters: int = 32,
-    size: int = 96,
-    method: str | Recipe = "fourier",
-    seed: int = 0,
-    **options: Any,
-) -> list[FilterImage]:
+    model: keras.Model, layer_name: str, filters: Iterable[int] | None = None,
+    iters: int = 32, size: int = 96, method: str | Recipe = "fourier", seed: int = 0, **options: Any,
+) -> list[FilterImage]:  # fmt: skip
     """The pictures that some filters of one layer want to see, improved together as one batch.
 
     Parameters
@@ -140,17 +128,10 @@ def _count(model: keras.Model, layer_name: str) -> int:
 
 
 def maximize(
-    model: keras.Model,
-    objective: Objective,
-    iters: int = 32,
-    size: int = 96,
-    method: str | Recipe = "fourier",
-    seed: int = 0,
-    *,
-    count: int = 1,
-    diversity: float = 0.0,
-    **options: Any,
-) -> list[AscentImage]:
+    model: keras.Model, objective: Objective,
+    iters: int = 32, size: int = 96, method: str | Recipe = "fourier", seed: int = 0,
+    *, count: int = 1, diversity: float = 0.0, **options: Any,
+) -> list[AscentImage]:  # fmt: skip
     """Pictures that maximise any objective, such as ``channel("block4_conv1", 3) - 0.5 * channel("block4_conv1", 7)``.
 
     Parameters

@@ -75,17 +75,9 @@ class Explorer(widgets.HBox):
     sheet: tuple[float, float, float, int] = (0, 1, 1, 0)  # shares: left edge, a tile's height and width; columns
 
     def __init__(
-        self,
-        title: str,
-        layers: Mapping[str, int],
-        draw: Callable,
-        start: str,
-        noun: str,
-        extras: Mapping[str, widgets.Widget] | None = None,
-        first: str = "layer",
-        at: int = 0,
-        slow: bool = False,
-    ) -> None:
+        self, title: str, layers: Mapping[str, int], draw: Callable, start: str, noun: str,
+        extras: Mapping[str, widgets.Widget] | None = None, first: str = "layer", at: int = 0, slow: bool = False,
+    ) -> None:  # fmt: skip
         self.title, self.channels, self.draw, self.first, self.noun = title, layers, draw, first, noun
         self.extras, self._slow, self._lock = extras or {}, slow, threading.Lock()
         self._turn = self._drawing = 0

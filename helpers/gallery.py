@@ -36,14 +36,10 @@ INDEX = "gallery.json"
 
 
 def render_gallery(
-    model: keras.Model,
-    layers: Sequence[str] | None = None,
-    out: str | Path = GALLERY,
+    model: keras.Model, layers: Sequence[str] | None = None, out: str | Path = GALLERY,
     executor: concurrent.futures.Executor | None = None,
-    *,
-    size: int = 96,
-    load: Callable[[], keras.Model] | None = None,
-) -> Path:
+    *, size: int = 96, load: Callable[[], keras.Model] | None = None,
+) -> Path:  # fmt: skip
     """Draw every filter of some layers; a layer that is there already, from the same weights, is not drawn again.
 
     Parameters

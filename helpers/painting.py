@@ -17,18 +17,10 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # what red, green and blue a
 
 
 def deep_dream(
-    model: keras.Model,
-    image: Any,
-    layers: str | Sequence[str] | dict[str, float] | Objective,
-    *,
-    octaves: int = 3,
-    scale: float = 1.4,
-    iters: int = 10,
-    rate: float = 0.01,
-    jitter: int = 32,
-    tile: int = 400,
-    seed: int = 0,
-) -> np.ndarray:
+    model: keras.Model, image: Any, layers: str | Sequence[str] | dict[str, float] | Objective,
+    *, octaves: int = 3, scale: float = 1.4,
+    iters: int = 10, rate: float = 0.01, jitter: int = 32, tile: int = 400, seed: int = 0,
+) -> np.ndarray:  # fmt: skip
     """A picture in which the network sees more of what it saw in the photo (Mordvintsev, Olah and Tyka 2015).
 
     From the smallest octave to the full size: climb, enlarge what was changed, and lay it on the photo at that size, so
@@ -157,21 +149,13 @@ def gram_matrix(maps: np.ndarray | tf.Tensor) -> tf.Tensor:
 
 
 def style_transfer(
-    model: keras.Model,
-    content: Any,
-    style: Any,
-    *,
-    content_layers: str | Sequence[str] | dict[str, float] | None = None,
+    model: keras.Model, content: Any, style: Any,
+    *, content_layers: str | Sequence[str] | dict[str, float] | None = None,
     style_layers: str | Sequence[str] | dict[str, float] | None = None,
-    style_weight: float = 10.0,
-    total_variation: float = 5.0,
-    octaves: int = 3,
-    iters: int = 100,
-    noise: bool = False,
-    keep_colours: bool = False,
-    seed: int = 0,
+    style_weight: float = 10.0, total_variation: float = 5.0, octaves: int = 3, iters: int = 100,
+    noise: bool = False, keep_colours: bool = False, seed: int = 0,
     preview: Callable[[np.ndarray], None] | None = None,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Paint what one picture shows in the manner of another (Gatys, Ecker and Bethge 2015).
 
     Of the content the feature maps are kept, of the style the Gram matrices of feature maps. ("A Neural Algorithm of

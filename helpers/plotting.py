@@ -155,12 +155,9 @@ def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
 
 
 def plot_kernels(
-    kernels: np.ndarray,
-    filters: Iterable[int] | None = None,
-    channels: Iterable[int] | None = None,
-    columns: int = 8,
-    titles: Sequence[str] | None = None,
-) -> Figure:
+    kernels: np.ndarray, filters: Iterable[int] | None = None, channels: Iterable[int] | None = None,
+    columns: int = 8, titles: Sequence[str] | None = None,
+) -> Figure:  # fmt: skip
     """Kernels as pictures: colour tiles where they read three channels, else one row of signed slices for each.
 
     A colour tile shows ``0.5 + weight / (2 * largest absolute weight of the kernel)``, so mid-grey is zero. A signed
