@@ -10,7 +10,7 @@ from typing import Any
 from .backend import keras, tf
 from .errors import LayerNotFound, check_filter, check_real, is_whole, require
 from .layers import find_layer, get_submodel
-from .models import preprocess
+from .models import class_labels, preprocess
 
 FEATURE_MAPS, LOGITS = 4, 2  # number of axes of what a layer gives
 
@@ -142,12 +142,6 @@ def check_places(model: keras.Model, objective: Objective, side: int) -> None:
         if not (term.place[0] < shape[1] and term.place[1] < shape[2]):
             units = f"{shape[1]} x {shape[2]} units for pictures of {side} x {side} pixels"
             raise ValueError(f"place is {term.place}; {term.layer_name} gives {units}.")
-
-
-def class_labels(model: keras.Model) -> list[str]:
-    """The names of a network's classes; their numbers where it brings no names."""
-    network = getattr(model, "network", None)
-    return network.labels() if network else [str(number) for number in range(model.output_shape[-1])]
 
 
 def class_number(model: keras.Model, target: Any) -> int:
