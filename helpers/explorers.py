@@ -102,10 +102,10 @@ def _answers(model: keras.Model, photo: np.ndarray) -> tuple[np.ndarray, list[tu
     small = load_image(photo, [round(scale * side) for side in photo.shape[:2]])
     question = Question(model, small)
     strongest = np.argsort(-question.scores(small[None])[0])[:ANSWERS].tolist()
-    labels = [f"{'class' if question.has_head else 'channel'} {number}" for number in range(max(strongest) + 1)]
+    names = [f"{'class' if question.has_head else 'channel'} {number}" for number in strongest]
     with contextlib.suppress(WeightsUnavailable):  # the names of ImageNet's classes are a file
-        labels = class_labels(model) if question.has_head else labels
-    return small, [(number, labels[number]) for number in strongest]
+        names = [class_labels(model)[number] for number in strongest] if question.has_head else names
+    return small, list(zip(strongest, names, strict=True))
 
 
 def feature_map_explorer(model: keras.Model, image: Any = None) -> Explorer:

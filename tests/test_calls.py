@@ -26,6 +26,7 @@ import helpers
 import helpers.models
 import helpers.saliency
 from helpers import keras, objectives, tf
+from tests.faults import check_row
 
 SIDE = 32  # pixels of a picture
 EXPECTED = (ValueError, helpers.WeightsUnavailable)  # the first is also LayerNotFound, FilterOutOfRange and ImageError
@@ -635,15 +636,56 @@ def test_too_many_arguments_or_an_unknown_one_is_a_type_error(name: str) -> None
         getattr(helpers, name)(**usual, itres=3)
 
 
-def test_a_network_that_is_not_a_number_says_so_or_is_drawn() -> None:
-    """NaN weights, from a training that diverged: no call hangs or ends deep inside TensorFlow."""
-    broken = NETWORKS["not a number"]
-    for name in ("feature_maps", "saliency_map", "visualize_filters", "deep_dream", "style_transfer", "segment"):
-        usual = {key: kind.usual for key, kind in CALLS[name].items()} | {"model": broken}
-        try:
-            call(name, Path(), usual)
-        except EXPECTED as error:
-            assert not raised_deep_inside(error), name
+WITH_A_NETWORK = [name for name in CALLS if "model" in CALLS[name]]
+
+
+@pytest.mark.parametrize("name", WITH_A_NETWORK)
+def test_a_network_that_is_not_a_number_says_so(name: str) -> None:
+    """NaN weights, from a training that diverged."""
+    usual = {key: kind.usual for key, kind in CALLS[name].items()} | {"model": NETWORKS["not a number"]}
+    with pytest.raises(ValueError, match="has weights that are no finite numbers"):
+        call(name, Path(), usual)
+
+
+FAULTS = {
+    "no network": lambda: helpers.saliency_map(None, PICTURE),
+    "a network that is not built": lambda: helpers.layer_table(UNBUILT),
+    "a network written as a class": lambda: helpers.feature_maps(Subclass(), PICTURE),
+    "a network whose training diverged": lambda: helpers.deep_dream(NETWORKS["not a number"], PICTURE, "one"),
+    "words for a number": lambda: helpers.deep_dream(MODEL, PICTURE, "one", iters="many"),
+    "a negative number": lambda: helpers.plot_feature_maps(PICTURE, "one", columns=-1),
+    "not a number": lambda: helpers.style_transfer(MODEL, PICTURE, PICTURE, style_weight=np.nan),
+    "an infinite number": lambda: helpers.deep_dream(MODEL, PICTURE, "one", scale=np.inf),
+    "a huge number": lambda: helpers.visualize_filter(MODEL, "one", size=10**30),
+    "a batch for a picture": lambda: helpers.feature_maps(MODEL, PICTURE[None]),
+    "a picture of what is not a number": lambda: helpers.saliency_map(MODEL, PICTURE * np.nan),
+    "nothing for a picture": lambda: helpers.predict(HEAD, None),
+    "an unknown layer": lambda: helpers.visualize_filters(MODEL, "poool"),
+    "an unknown filter": lambda: helpers.visualize_filter(MODEL, "one", 99),
+    "another type": lambda: helpers.animation(FILTER, kind="mp4"),
+    "an unknown keyword": lambda: helpers.deep_dream(MODEL, PICTURE, "one", itres=3),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_one_sees(fault: str) -> None:
+    with pytest.raises(TypeError if "keyword" in fault else FEW) as caught:
+        FAULTS[fault]()
+    check_row(fault, str(caught.value))
+
+
+def test_numbers_of_classes_stand_for_names_that_a_network_does_not_bring() -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 3)(inputs))
+    plain = keras.Model(inputs, pooled)
+    fused = keras.Model(inputs, keras.layers.Activation("softmax")(pooled))
+    apart = keras.Model(inputs, keras.layers.Softmax()(pooled))
+    tables = [helpers.predict(each, PICTURE) for each in (plain, fused, apart)]
+    scores = plain(PICTURE[None]).numpy()[0]
+    for table in tables:
+        assert table["class"].tolist() == [str(number) for number in np.argsort(-scores)]
+        np.testing.assert_allclose(table["probability"].sum(), 1, rtol=1e-5)
+        np.testing.assert_allclose(table["probability"], tables[0]["probability"], rtol=1e-5)
 
 
 def test_a_checked_call_is_found_by_another_process_and_by_help() -> None:
