@@ -23,15 +23,15 @@ EVERY_PART = typeguard.CollectionCheckStrategy.ALL_ITEMS
 def checked(function: Callable) -> Callable:
     """The same function with checked arguments; a default is passed as it is."""
     parameters = inspect.signature(function).parameters
-    # When it is called: this can import Keras. Sizes are of many types, which each call checks itself.
-    hints = functools.cache(lambda: HINTS | typing.get_type_hints(function) | {"size": Any})
+    # When it is called: this can import Keras. What a size or a filter may be, each call says itself.
+    hints = functools.cache(lambda: HINTS | typing.get_type_hints(function) | {"size": Any, "f_index": Any})
 
     def taken(name: str, value: Any) -> Any:
         if name in parameters and value is parameters[name].default:
             return value
         rule, hint = RULES.get(f"{function.__name__}.{name}", RULES.get(name, _plain)), hints().get(name, Any)
         fitting, holds = rule(name, _plain(name, value)), not isinstance(value, list | tuple | dict | range) or value
-        require(holds or name in MAY_BE_EMPTY, f"{name} is empty; it must hold one or more.")
+        require(holds or name in ("patches", "snapshots", "source"), f"{name} is {value!r}; it must hold one or more.")
         try:
             return typeguard.check_type(fitting, hint, collection_check_strategy=EVERY_PART)
         except typeguard.TypeCheckError:
@@ -56,8 +56,8 @@ def _picture(_: str, value: Any) -> Any:
 
 
 def _pictures(_: str, value: Any) -> Any:
-    """One picture or an array of several; a tensor as it is."""
-    if tf.is_tensor(value):
+    """One picture or an array of several; as they are tensors, and arrays of other shapes, which the call refuses."""
+    if tf.is_tensor(value) or (isinstance(value, np.ndarray) and not (value.ndim in (3, 4) and value.shape[-1] == 3)):
         return value
     return np.stack([load_image(each) for each in value]) if np.ndim(value) == 4 else load_image(value)
 
@@ -84,7 +84,6 @@ WHOLE = {"iters": (1, 100_000), "size": (16, 2048), "seed": (0, 2**31 - 10_001),
 WHOLE |= {"tile": (64,), "milliseconds": (10, 10_000), "maximize.count": (1, 16), "count": (1,), "top": (1,)}
 WHOLE |= {"limit": (1,)} | dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
 REAL = {"scale": 1, "rate": 0, "style_weight": 0, "total_variation": 0, "diversity": 0}
-MAY_BE_EMPTY = ("patches", "snapshots", "source", "image", "content", "style")
 AXES = {"saliency": (2,), "maps": (3, 4), "kernels": (4,)}
 RULES: dict[str, Rule] = {
     **{key: lambda name, value, bounds=bounds: check_whole(name, value, *bounds) for key, bounds in WHOLE.items()},

@@ -237,8 +237,8 @@ CALLS: dict[str, dict[str, Kind]] = {
         "source": Kind(PICTURE, one_of("cat", PICTURE), NO_PICTURE),
         "size": Kind(
             8,
-            one_of(None, 8, np.int32(9), (8, 9), [9, 8], np.array([8, 9])),
-            ["8", 0, -8, 8.5, np.nan, (8,), (8, None), [8, 8, 3], 10**6, object(), np.array([8.5, 8]), True],
+            one_of(None, 8, np.int32(9), (8, 9), [9, 8]),
+            ["8", 0, -8, 8.5, np.nan, (8,), (8, None), [8, 8, 3], 10**6, object(), np.array([8, 8]), True],
         ),
     },
     "load_model": {
@@ -289,8 +289,20 @@ CALLS: dict[str, dict[str, Kind]] = {
         "index": INDEX,
         "place": Kind(
             None,
-            one_of(None, (0, 1), [0, 1], np.array([0, 1])),
-            [3, "ab", (1,), (1, 2, 3), (0.5, 1), (-1, 0), object(), [None, 1], np.nan],
+            one_of(None, (0, 1), [0, 1], range(2)),
+            [
+                3,
+                "ab",
+                np.array([0, 1]),
+                np.array([0.5, 1]),
+                (1,),
+                (1, 2, 3),
+                (0.5, 1),
+                (-1, 0),
+                object(),
+                [None, 1],
+                np.nan,
+            ],
         ),
     },
     "overlay": {"image": SAME_SIZE, "saliency": MAP},

@@ -279,7 +279,7 @@ def test_an_interrupt_keeps_the_picture_so_far(
         ({"style_layers": ["block1_conv1", "blok"]}, helpers.LayerNotFound, "no layer 'blok'"),
         ({"style_layers": {"block1_conv1": -1}}, ValueError, "The weight of block1_conv1 is -1"),
         ({"style_layers": {"block1_conv1": 0}}, ValueError, "layers is {'block1_conv1': 0}"),
-        ({"style_layers": {"block1_conv1": "much"}}, ValueError, "The weight of block1_conv1 is 'much'"),
+        ({"style_layers": {"block1_conv1": "much"}}, ValueError, r"'much'}; it must be .*dict\[str, float\]"),
         ({"style_layers": 5}, ValueError, "layers is 5"),
         ({"style_weight": -1}, ValueError, "style_weight is -1"),
         ({"total_variation": float("inf")}, ValueError, "total_variation is inf"),
