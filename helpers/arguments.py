@@ -6,7 +6,7 @@
 import functools
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from .backend import keras, tf
 from .errors import check_real, check_whole, require
 from .images import load_image
 
-Rule = Callable[[str, Any], Any]  # from a name and a value to the value as the function takes it
 EVERY_PART = typeguard.CollectionCheckStrategy.ALL_ITEMS
 
 
@@ -51,8 +50,10 @@ def _plain(_: str, value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _picture(_: str, value: Any) -> Any:
-    return load_image(value)
+def _arrays(_: str, value: Any) -> Any:
+    """A dictionary's tensors as arrays."""
+    items = value.items() if isinstance(value, Mapping) else ()
+    return {key: np.asarray(part) if hasattr(part, "numpy") else part for key, part in items} or value
 
 
 def _pictures(_: str, value: Any) -> Any:
@@ -85,10 +86,10 @@ WHOLE |= {"tile": (64,), "milliseconds": (10, 10_000), "maximize.count": (1, 16)
 WHOLE |= {"limit": (1,)} | dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
 REAL = {"scale": 1, "rate": 0, "style_weight": 0, "total_variation": 0, "diversity": 0}
 AXES = {"saliency": (2,), "maps": (3, 4), "kernels": (4,)}
-RULES: dict[str, Rule] = {
+RULES: dict[str, Callable[[str, Any], Any]] = {  # from a name and a value to the value as the function takes it
     **{key: lambda name, value, bounds=bounds: check_whole(name, value, *bounds) for key, bounds in WHOLE.items()},
     **{key: lambda name, value, least=least: check_real(name, value, least) for key, least in REAL.items()},
     **dict.fromkeys(["load_image.size", "sample_image.size"], _plain),
-    **dict.fromkeys(["image", "content", "style"], _picture),
-    **dict.fromkeys(AXES, _array) | {"preprocess.images": _pictures, "model": _model},
+    **dict.fromkeys(["image", "content", "style"], lambda _, value: load_image(value)),
+    **dict.fromkeys(AXES, _array) | {"preprocess.images": _pictures, "plot_images.images": _arrays, "model": _model},
 }

@@ -79,8 +79,7 @@ class Explorer(widgets.HBox):
         extras: Mapping[str, widgets.Widget] | None = None, first: str = "layer", at: int = 0, slow: bool = False,
     ) -> None:  # fmt: skip
         self.title, self.channels, self.draw, self.first, self.noun = title, layers, draw, first, noun
-        self.extras, self._slow, self._lock = extras or {}, slow, threading.Lock()
-        self._turn = self._drawing = 0
+        self.extras, self._slow, self._lock, self._turn, self._drawing = extras or {}, slow, threading.Lock(), 0, 0
         self.layer = widgets.Dropdown(options=list(layers), value=start, description=first)
         self.channel = widgets.IntSlider(at, description=noun, continuous_update=slow or not (extras or at))
         pair = [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]

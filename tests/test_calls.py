@@ -317,7 +317,7 @@ CALLS: dict[str, dict[str, Kind]] = {
     "plot_images": {
         "images": Kind(
             {"a": PICTURE},
-            one_of({"a": PICTURE, "b": PICTURE[..., 0]}),
+            one_of({"a": PICTURE, "b": PICTURE[..., 0]}, {"a": tf.constant(PICTURE), "b": np.uint8(PICTURE * 255)}),
             [
                 None,
                 "cat",
