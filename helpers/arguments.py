@@ -76,7 +76,8 @@ def _model(name: str, value: Any) -> Any:
     fits = isinstance(value, keras.Model) and getattr(value, "inputs", None)
     require(fits, f"{name} is {value!r:.80}; it must be a functional Keras model, as load_model() gives it.")
     first = next((layer.weights[0] for layer in value.layers if layer.weights), 0)  # all together would take long
-    require(np.isfinite(np.asarray(first)).all(), f"{name} {value.name} has weights that are no finite numbers.")
+    with tf.init_scope():  # where a graph is being made weights have no values
+        require(np.isfinite(np.asarray(first)).all(), f"{name} {value.name} has weights that are no finite numbers.")
     return value
 
 

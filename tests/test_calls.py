@@ -700,6 +700,16 @@ def test_numbers_of_classes_stand_for_names_that_a_network_does_not_bring() -> N
         np.testing.assert_allclose(table["probability"], tables[0]["probability"], rtol=1e-5)
 
 
+def test_a_checked_call_serves_in_a_compiled_function() -> None:
+    @tf.function
+    def energy(pictures: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(
+            helpers.gram_matrix(helpers.get_submodel(MODEL, "one")(helpers.preprocess(MODEL, pictures)))
+        )
+
+    assert np.isfinite(energy(tf.constant(PICTURE)).numpy())
+
+
 def test_a_checked_call_is_found_by_another_process_and_by_help() -> None:
     assert pickle.loads(pickle.dumps(helpers.saliency_map)) is helpers.saliency_map
     assert helpers.saliency_map.__doc__ == helpers.saliency.saliency_map.__doc__
