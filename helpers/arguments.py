@@ -30,7 +30,8 @@ def checked(function: Callable) -> Callable:
             return value
         rule, hint = RULES.get(f"{function.__name__}.{name}", RULES.get(name, _plain)), hints().get(name, Any)
         fitting, holds = rule(name, _plain(name, value)), not isinstance(value, list | tuple | dict | range) or value
-        require(holds or name in ("patches", "snapshots", "source"), f"{name} is {value!r}; it must hold one or more.")
+        if not holds and name not in ("patches", "snapshots", "source"):
+            raise ValueError(f"{name} is {value!r}; it must hold one or more.")
         try:
             return typeguard.check_type(fitting, hint, collection_check_strategy=EVERY_PART)
         except typeguard.TypeCheckError:
