@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .backend import keras
-from .errors import LayerNotFound, check_filter
-from .layers import conv_layers, get_submodel, kernel_of, receptive_field
+from .errors import LayerNotFound, check_filter, require
+from .images import load_image
+from .layers import Names, conv_layers, get_submodel, kernel_of, receptive_field
 from .models import preprocess
 
 FREQUENCIES = 64  # a kernel is padded with zeros to this size, so frequencies are 1 / 64 cycles per pixel apart
@@ -19,11 +20,7 @@ RIVAL_TURN = 30  # ... and is turned by more than so many degrees, or is plain: 
 
 
 def feature_maps(
-    model: keras.Model,
-    image: np.ndarray,
-    layer_names: str | Iterable[str] | None = None,
-    *,
-    before_activation: bool = False,
+    model: keras.Model, image: np.ndarray, layer_names: Names | None = None, *, before_activation: bool = False
 ) -> dict[str, np.ndarray]:
     """Every feature map that one picture gives in the chosen layers, computed in one pass.
 
@@ -48,8 +45,7 @@ def feature_maps(
     LayerNotFound
         If a name is unknown; the message lists near matches.
     """
-    names = conv_layers(model) if layer_names is None else layer_names
-    names = [names] if isinstance(names, str) else list(names)
+    names = keras.tree.flatten(conv_layers(model) if layer_names is None else layer_names)
     submodel = get_submodel(model, names, before_activation=before_activation)
     outputs = keras.tree.flatten(submodel(preprocess(model, np.asarray(image, np.float32)), training=False))
     return {name: np.asarray(output)[0] for name, output in zip(names, outputs, strict=True)}
@@ -66,7 +62,7 @@ class Patch(NamedTuple):
 
 
 def strongest_patches(
-    model: keras.Model, layer_name: str, channel: int, photos: Mapping[str, np.ndarray], count: int = 9
+    model: keras.Model, layer_name: str, channel: int, photos: Mapping[str, Any], count: int = 9
 ) -> list[Patch]:
     """The patches of some photos that excite one channel most.
 
@@ -95,11 +91,11 @@ def strongest_patches(
     (height, width), (down, right) = field.size, field.stride
     apart = max(1, round(height / down / 2))
     patches = []
-    for photo, image in photos.items():
+    for photo, image in {name: load_image(photo) for name, photo in photos.items()}.items():
         maps = feature_maps(model, image, layer_name)[layer_name]
         check_filter(channel, maps.shape[-1], layer_name)
         left = maps[..., channel].copy()
-        framed = np.pad(np.float32(image), ((height, height), (width, width), (0, 0)), constant_values=0.5)
+        framed = np.pad(image, ((height, height), (width, width), (0, 0)), constant_values=0.5)
         for _ in range(count):
             row, column = (int(place) for place in np.unravel_index(left.argmax(), left.shape))
             if left[row, column] <= 0:
@@ -164,8 +160,7 @@ def rgb_kernels(model: keras.Model) -> np.ndarray:
     """
     first = next(iter(conv_layers(model)), None)
     kernels = get_kernels(model, first)
-    if kernels.shape[2] != 3:
-        raise ValueError(f"{first} reads {kernels.shape[2]} channels, not three colours.")
+    require(kernels.shape[2] == 3, f"{first} reads {kernels.shape[2]} channels, not three colours.")
     pixels = np.eye(3, dtype=np.float32)[None]  # a picture one pixel high: red, green, blue
     change = np.asarray(preprocess(model, pixels) - preprocess(model, np.zeros_like(pixels)))[0, 0]
     return np.einsum("rc,hwcf->hwrf", change, kernels).astype(np.float32)

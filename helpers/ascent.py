@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from .backend import keras
-from .errors import check_real, check_whole
 from .layers import find_layer
 from .objectives import FEATURE_MAPS, Objective, channel, check
 from .quality import Quality, mean_responses, natural_responses, quality_cards, z_scores
-from .recipes import BATCH, Climb, Recipe
+from .recipes import Climb, Recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,15 +50,9 @@ class FilterImage(AscentImage):
 
 
 def visualize_filter(
-    model: keras.Model,
-    layer_name: str,
-    f_index: int | None = None,
-    iters: int = 32,
-    size: int = 96,
-    method: str | Recipe = "fourier",
-    seed: int = 0,
-    **options: Any,
-) -> FilterImage:
+    model: keras.Model, layer_name: str, f_index: int | None = None,
+    iters: int = 32, size: int = 96, method: str | Recipe = "fourier", seed: int = 0, **options: Any,
+) -> FilterImage:  # fmt: skip
     """The picture that one filter wants to see; a random filter (chosen by ``seed``) when none is given.
 
     Parameters, returned values and errors are those of :func:`visualize_filters`.
@@ -70,15 +63,9 @@ def visualize_filter(
 
 
 def visualize_filters(
-    model: keras.Model,
-    layer_name: str,
-    filters: Iterable[int] | None = None,
-    iters: int = 32,
-    size: int = 96,
-    method: str | Recipe = "fourier",
-    seed: int = 0,
-    **options: Any,
-) -> list[FilterImage]:
+    model: keras.Model, layer_name: str, filters: Iterable[int] | None = None,
+    iters: int = 32, size: int = 96, method: str | Recipe = "fourier", seed: int = 0, **options: Any,
+) -> list[FilterImage]:  # fmt: skip
     """The pictures that some filters of one layer want to see, improved together as one batch.
 
     Parameters
@@ -128,7 +115,7 @@ def visualize_filters(
     """
     count = _count(model, layer_name)
     goals = [check(model, channel(layer_name, f_index)) for f_index in (range(count) if filters is None else filters)]
-    climb = Climb(model, channel(layer_name, 0), method, iters, size, seed, options)
+    climb = Climb(model, channel(layer_name, 0), method, iters, size, options)
     numbers = [int(goal.terms[0].index) for goal in goals]
     made = zip(goals, numbers, climb.run(np.array([numbers], np.int32), [seed] * len(goals)), strict=False)
     return [FilterImage(objective=goal, f_index=n, layer_name=layer_name, model=model, **row) for goal, n, row in made]
@@ -141,17 +128,10 @@ def _count(model: keras.Model, layer_name: str) -> int:
 
 
 def maximize(
-    model: keras.Model,
-    objective: Objective,
-    iters: int = 32,
-    size: int = 96,
-    method: str | Recipe = "fourier",
-    seed: int = 0,
-    *,
-    count: int = 1,
-    diversity: float = 0.0,
-    **options: Any,
-) -> list[AscentImage]:
+    model: keras.Model, objective: Objective,
+    iters: int = 32, size: int = 96, method: str | Recipe = "fourier", seed: int = 0,
+    *, count: int = 1, diversity: float = 0.0, **options: Any,
+) -> list[AscentImage]:  # fmt: skip
     """Pictures that maximise any objective, such as ``channel("block4_conv1", 3) - 0.5 * channel("block4_conv1", 7)``.
 
     Parameters
@@ -178,11 +158,9 @@ def maximize(
         As in :func:`visualize_filters`; also if the network has no such class.
     """
     objective = check(model, objective)
-    check_whole("count", count, 1, BATCH)
-    check_real("diversity", diversity)
     if diversity and len(find_layer(model, objective.terms[0].layer_name).output.shape) != FEATURE_MAPS:
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")
-    climb = Climb(model, objective, method, iters, size, seed, options, diversity)
+    climb = Climb(model, objective, method, iters, size, options, diversity)
     indices = np.array([[term.index or 0] * count for term in objective.terms], np.int32)
     return [AscentImage(objective=objective, **row) for row in climb.run(indices, list(range(seed, seed + count)))]
 

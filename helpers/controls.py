@@ -9,6 +9,7 @@ import re
 import threading
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -39,10 +40,7 @@ class Keys(anywidget.AnyWidget):
     On a button the arrow to the left is "previous", that to the right "next".
     """
 
-    _esm = """export default {render({el}) { setTimeout(() => { const box = el.closest(".explorer");
-        box.addEventListener("focusin", event => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
-        box.addEventListener("keydown", event => { const word = {ArrowLeft: "previous", ArrowRight: "next"}[event.key];
-            if (event.target.type === "submit" && word) box.querySelector(`[title^=${word}]`).click(); }); }); }}"""
+    _esm = Path(__file__).with_name("keys.js")
 
 
 class Superseded(Exception):
@@ -79,20 +77,11 @@ class Explorer(widgets.HBox):
     sheet: tuple[float, float, float, int] = (0, 1, 1, 0)  # shares: left edge, a tile's height and width; columns
 
     def __init__(
-        self,
-        title: str,
-        layers: Mapping[str, int],
-        draw: Callable,
-        start: str,
-        noun: str,
-        extras: Mapping[str, widgets.Widget] | None = None,
-        first: str = "layer",
-        at: int = 0,
-        slow: bool = False,
-    ) -> None:
+        self, title: str, layers: Mapping[str, int], draw: Callable, start: str, noun: str,
+        extras: Mapping[str, widgets.Widget] | None = None, first: str = "layer", at: int = 0, slow: bool = False,
+    ) -> None:  # fmt: skip
         self.title, self.channels, self.draw, self.first, self.noun = title, layers, draw, first, noun
-        self.extras, self._slow, self._turn, self._drawing = extras or {}, slow, 0, 0
-        self._lock = threading.Lock()
+        self.extras, self._slow, self._lock, self._turn, self._drawing = extras or {}, slow, threading.Lock(), 0, 0
         self.layer = widgets.Dropdown(options=list(layers), value=start, description=first)
         self.channel = widgets.IntSlider(at, description=noun, continuous_update=slow or not (extras or at))
         pair = [widgets.Button(description=text, tooltip=f"{text} {noun}") for text in ("previous", "next")]

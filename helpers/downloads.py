@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from .backend import keras, progress_bar
-from .errors import WeightsUnavailable
+from .errors import WeightsUnavailable, require
 
 SILENCE = 3.5  # seconds without a byte, name look-up included, after which a download is given up: nobody waits five
 STUCK = 60  # seconds after which a process that holds a file and writes nothing is waited for no more
@@ -63,8 +63,7 @@ def fetch(url: str, path: Path, file_hash: str | None, size: Callable[[], str]) 
             with whole(path) as part:
                 if not is_right(path, file_hash):  # whoever was waited for may have brought it
                     _download(url, part, path.name)
-                    if not is_right(part, file_hash):
-                        raise ValueError("the file that came is not the right one")
+                    require(is_right(part, file_hash), "the file that came is not the right one")
     except Exception as error:
         state = "is damaged" if path.is_file() else "is not"
         failed = f"{path.name} {state} in {path.parent} and cannot be downloaded ({reason(error)})."

@@ -6,22 +6,29 @@ import numbers
 from collections.abc import Sequence
 
 
+def require(fits: object, message: str) -> None:
+    """Raise ValueError, with that message, unless it fits."""
+    if not fits:
+        raise ValueError(message)
+
+
 def is_whole(value: object, least: int, most: float = math.inf) -> bool:
     """Whether a value is a whole number in a range; True and False are none."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= value <= most
 
 
-def check_whole(name: str, value: object, least: int, most: float = math.inf) -> None:
-    """Raise ValueError, with the name, the value and the valid ones, unless it is a whole number in a range."""
-    if not is_whole(value, least, most):
-        valid = f"{least:,} or more" if most == math.inf else f"from {least:,} to {most:,}"
-        raise ValueError(f"{name} is {value!r}; it must be a whole number, {valid}.")
+def check_whole(name: str, value: int, least: int, most: float = math.inf) -> int:
+    """The whole number; ValueError, with the name, the value and the valid ones, unless it is one in that range."""
+    valid = f"{least:,} or more" if most == math.inf else f"from {least:,} to {most:,}"
+    require(is_whole(value, least, most), f"{name} is {value!r:.80}; it must be a whole number, {valid}.")
+    return value
 
 
-def check_real(name: str, value: object, least: int = 0) -> None:
-    """Raise ValueError, with the name and the value, unless it is a finite number, `least` or more."""
-    if not isinstance(value, numbers.Real) or not least <= value < math.inf:
-        raise ValueError(f"{name} is {value!r}; it must be a number, {least} or more.")
+def check_real(name: str, value: float, least: int = 0) -> float:
+    """The number; ValueError, with the name and the value, unless it is a finite one, `least` or more."""
+    fits = isinstance(value, numbers.Real) and least <= value < math.inf
+    require(fits, f"{name} is {value!r:.80}; it must be a number, {least} or more.")
+    return value
 
 
 def check_filter(index: object, count: int, layer: str) -> None:

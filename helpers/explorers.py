@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,11 @@ from .activations import feature_maps, get_kernels, rgb_kernels, strongest_patch
 from .ascent import visualize_filter
 from .backend import keras
 from .controls import FRAME, LEVELS, PALETTE, PAPER, Explorer, NetworkExplorer, channels_of, to_bytes
+from .errors import WeightsUnavailable
 from .gallery import STEPS, stored_layer
 from .images import load_image
 from .layers import conv_layers
-from .objectives import class_labels
+from .models import class_labels
 from .painting import deep_dream
 from .plotting import SIGNED_COLOURS, normalize, signed, tile
 from .saliency import OF_A_LAYER, Question, overlay, saliency_map
@@ -100,8 +102,10 @@ def _answers(model: keras.Model, photo: np.ndarray) -> tuple[np.ndarray, list[tu
     small = load_image(photo, [round(scale * side) for side in photo.shape[:2]])
     question = Question(model, small)
     strongest = np.argsort(-question.scores(small[None])[0])[:ANSWERS].tolist()
-    labels = class_labels(model) if question.has_head else [f"channel {number}" for number in range(max(strongest) + 1)]
-    return small, [(number, labels[number]) for number in strongest]
+    names = [f"{'class' if question.has_head else 'channel'} {number}" for number in strongest]
+    with contextlib.suppress(WeightsUnavailable):  # the names of ImageNet's classes are a file
+        names = [class_labels(model)[number] for number in strongest] if question.has_head else names
+    return small, list(zip(strongest, names, strict=True))
 
 
 def feature_map_explorer(model: keras.Model, image: Any = None) -> Explorer:

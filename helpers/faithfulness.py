@@ -11,7 +11,7 @@ import scipy
 import skimage
 
 from .backend import keras
-from .saliency import Question, saliency_map
+from .saliency import Question, check_size, saliency_map
 
 STEPS = 24  # in which the pixels are deleted or inserted
 SIX = ("gradient", "smoothgrad", "guided_backpropagation", "integrated_gradients", "grad_cam", "layer_cam")
@@ -42,8 +42,7 @@ def deletion_insertion(
     """
     question = Question(model, image, target=target, seed=seed)
     whole, shares = question.image, pd.Index(np.linspace(0, 1, STEPS + 1), name="share")
-    if saliency.shape != whole.shape[:2]:
-        raise ValueError(f"saliency has shape {saliency.shape}; the picture has {whole.shape[:2]}.")
+    check_size(saliency, whole)
     ties = np.random.default_rng(seed).permutation(saliency.size)
     ranks = np.lexsort((ties, -saliency.ravel())).argsort().reshape(*saliency.shape, 1) / saliency.size
     mean, blurred = whole.mean(axis=(0, 1)), skimage.filters.gaussian(whole, max(whole.shape) / 16, channel_axis=-1)

@@ -8,14 +8,15 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
+from skimage.util import view_as_windows
 
-from .ascent import FilterImage, visualize_filters
+from .ascent import AscentImage, FilterImage, visualize_filters
 from .backend import keras, progress_bar
 from .downloads import whole
 from .images import IMAGE_FOLDER, file_bytes, to_pil
@@ -29,18 +30,16 @@ GALLERY = IMAGE_FOLDER / "gallery"
 STEPS = 32
 GAP = 2  # pixels between two pictures of a sheet
 COLUMNS = 16
+Kind = Literal["gif", "png"]
+Moving = Sequence[AscentImage] | Sequence[np.ndarray]  # what can be shown as a moving picture
 INDEX = "gallery.json"
 
 
 def render_gallery(
-    model: keras.Model,
-    layers: Sequence[str] | None = None,
-    out: str | Path = GALLERY,
+    model: keras.Model, layers: Sequence[str] | None = None, out: str | Path = GALLERY,
     executor: concurrent.futures.Executor | None = None,
-    *,
-    size: int = 96,
-    load: Callable[[], keras.Model] | None = None,
-) -> Path:
+    *, size: int = 96, load: Callable[[], keras.Model] | None = None,
+) -> Path:  # fmt: skip
     """Draw every filter of some layers; a layer that is there already, from the same weights, is not drawn again.
 
     Parameters
@@ -73,7 +72,7 @@ def render_gallery(
     OSError
         If the folder cannot be written; finished layers stay.
     """
-    out, layers = Path(out), list(conv_layers(model) if layers is None else layers)
+    out, layers = Path(out), conv_layers(model) if layers is None else keras.tree.flatten(layers)
     if load is None and isinstance(executor, concurrent.futures.ProcessPoolExecutor):
         raise ValueError("Processes cannot share the model: give load, a function that they call to get it.")
     for layer in layers:
@@ -101,9 +100,8 @@ def read_sheet(folder: Path, layer: str, entry: dict) -> np.ndarray:
     """The pictures of a layer, float32 ``(filters, size, size, 3)``, RGB in [0, 1], from its sheet."""
     with Image.open(folder / f"{layer}.webp") as sheet:
         pixels = np.asarray(sheet.convert("RGB"), np.float32) / 255
-    size, step = entry["size"], entry["size"] + GAP
-    places = [divmod(number, entry["columns"]) for number in range(len(entry["filters"]))]
-    return np.stack([pixels[row * step : row * step + size, col * step : col * step + size] for row, col in places])
+    tiles = view_as_windows(pixels, (entry["size"], entry["size"], 3), entry["size"] + GAP)
+    return tiles.reshape(-1, *tiles.shape[3:])[: len(entry["filters"])]
 
 
 def stored_layer(model: keras.Model, layer: str, folder: Path = GALLERY) -> tuple[list[dict], np.ndarray] | None:
@@ -121,7 +119,7 @@ def current_entry(model: keras.Model, layer: str, folder: Path, size: int | None
 
 def fingerprint(model: keras.Model, layer: str, size: int) -> str:
     """SHA-256, shortened, of the recipe and all weights up to a layer: another network has another gallery."""
-    cut = keras.Model(model.input, model.get_layer(layer).output)
+    cut = keras.Model(model.inputs[0], model.get_layer(layer).output)
     recipe = f"{size} {layer} {STEPS} {RECIPES['fourier']}".encode()
     return hashlib.sha256(b"".join([recipe, *(weight.numpy().tobytes() for weight in cut.weights)])).hexdigest()[:16]
 
@@ -204,7 +202,7 @@ def plot_quality(pictures: Sequence[FilterImage]) -> Figure:
     return figure
 
 
-def animation(pictures: Sequence[Any], kind: str = "gif", height: int = 112, milliseconds: int = 200) -> bytes:
+def animation(pictures: Moving, kind: Kind = "gif", height: int = 112, milliseconds: int = 200) -> bytes:
     """The ascent as a moving picture: each snapshot, then the result; a bar below tells how far it has come.
 
     Parameters
@@ -247,7 +245,7 @@ def animation(pictures: Sequence[Any], kind: str = "gif", height: int = 112, mil
     return file_bytes(first, kind, append_images=others, default_image=True, **options)
 
 
-def show_ascent(pictures: Sequence[Any], caption: str, path: str | Path | None = None) -> None:
+def show_ascent(pictures: Moving, caption: str, path: str | Path | None = None) -> None:
     """Display the ascent as an animation with its caption, which is also its alternative text; save it as a GIF.
 
     Parameters

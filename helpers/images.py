@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .downloads import answer, pieces, reason
-from .errors import ImageError, is_whole
+from .errors import ImageError, is_whole, require
 
 IMAGE_FOLDER = Path(__file__).resolve().parent.parent / "images"
 MAX_PIXELS = 50_000_000  # a phone's largest photos have 50 megapixels; as float32 RGB that is 600 MB
@@ -84,7 +84,10 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
         If the source is missing, is no picture in JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF, is damaged, has over 50
         megapixels or 100 MB, takes over 30 seconds to come, or holds values out of range.
     """
-    shape = None if size is None else _checked_size(size)
+    shape = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    if size is not None and not (len(shape) == 2 and all(is_whole(number, 1, MAX_SIDE) for number in shape)):
+        valid = f"None, a number of pixels from 1 to {MAX_SIDE}, or a pair (height, width) of such numbers"
+        raise ImageError(f"size is {size!r}; it must be {valid}.")
     if isinstance(source, (tuple, list)) and not source:
         raise ImageError("Nothing has been uploaded yet: choose a picture first.")
     if isinstance(source, (tuple, list)) and isinstance(source[0], Mapping):
@@ -95,11 +98,11 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
             image = source if isinstance(source, Image.Image) else _opened(source)
             stage = "decoded"
             if isinstance(image, np.ndarray):
-                return np.array(image) if shape is None else _fit_levels(image, shape)
+                return np.array(image) if size is None else _fit_levels(image, shape)
             image = _to_rgb(image)
     except Exception as error:
         raise ImageError(f"{_name(source)} cannot be {stage}: {reason(error)}.") from error
-    if shape is None:
+    if size is None:
         image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), LANCZOS)
     else:
         image = ImageOps.fit(image, shape[::-1], LANCZOS)
@@ -116,14 +119,6 @@ def file_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
-
-
-def _checked_size(size: Any) -> tuple[int, int]:
-    pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    if len(pair) != 2 or not all(is_whole(number, 1, MAX_SIDE) for number in pair):
-        valid = f"None, a number of pixels from 1 to {MAX_SIDE}, or a pair (height, width) of such numbers"
-        raise ImageError(f"size is {size!r}; it must be {valid}.")
-    return pair
 
 
 def _check_pixels(width: int, height: int) -> None:
@@ -157,29 +152,24 @@ def _file_or_address(text: str) -> bytes:
     """Bytes of a bundled photo, a file or an address."""
     if "://" not in text:
         path = IMAGE_FOLDER / f"{text}.jpg" if text in sample_names() else Path(text).expanduser()
-        if not path.is_file():
-            raise ValueError(f"there is no such file. Bundled photos: {', '.join(sample_names())}")
+        require(path.is_file(), f"there is no such file. Bundled photos: {', '.join(sample_names())}")
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
-    if not text.lower().startswith(("http://", "https://")):
-        raise ValueError("an address must begin with http:// or https://")
+    require(text.lower().startswith(("http://", "https://")), "an address must begin with http:// or https://")
     end, data = time.monotonic() + MAX_SECONDS, bytearray()
     with answer(text) as response:
         response.raise_for_status()
         for piece in pieces(response):
             data += piece
-            if time.monotonic() > end:
-                raise ValueError(f"it took over {MAX_SECONDS} seconds")
+            require(time.monotonic() <= end, f"it took over {MAX_SECONDS} seconds")
             if len(data) > MAX_BYTES:
                 break
     return bytes(data)
 
 
 def _decodable(data: bytes) -> Image.Image:
-    if not data:
-        raise ValueError("it is empty: it has no bytes")
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"it is too large: it has over {MAX_BYTES:,} bytes")
+    require(data, "it is empty: it has no bytes")
+    require(len(data) <= MAX_BYTES, f"it is too large: it has over {MAX_BYTES:,} bytes")
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
@@ -200,9 +190,8 @@ def _levels(source: Any) -> np.ndarray:
         raise ValueError(f"an array of shape {array.shape} is none of (h, w), (h, w, 1), (h, w, 3) and (h, w, 4)")
     _check_pixels(array.shape[1], array.shape[0])
     top, low, high = 255 if array.dtype.kind in "iu" else 1, array.min(), array.max()
-    if not (low >= 0 and high <= top):  # also what is not a number
-        valid = "whole numbers in 0 to 255" if top == 255 else "floats in [0, 1]"
-        raise ValueError(f"it holds values from {low:.9g} to {high:.9g}; a picture has {valid}")
+    valid = "whole numbers in 0 to 255" if top == 255 else "floats in [0, 1]"
+    require(low >= 0 and high <= top, f"it holds values from {low:.9g} to {high:.9g}; a picture has {valid}")
     levels = array.reshape(*array.shape[:2], -1).astype(np.float32) / top
     if levels.shape[2] == 4:
         levels = levels[..., :3] * levels[..., 3:] + (1 - levels[..., 3:])

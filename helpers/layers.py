@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,8 @@ import pandas as pd
 
 from .backend import keras
 from .errors import LayerNotFound
+
+Names = str | Sequence[str]  # one name, or several
 
 
 def conv_layers(model: keras.Model) -> list[str]:
@@ -37,9 +39,7 @@ def find_layer(model: keras.Model, name: str) -> keras.Layer:
     raise LayerNotFound(name, [layer.name for layer in model.layers], model.name)
 
 
-def get_submodel(
-    model: keras.Model, layer_names: str | Iterable[str], *, before_activation: bool = False
-) -> keras.Model:
+def get_submodel(model: keras.Model, layer_names: Names, *, before_activation: bool = False) -> keras.Model:
     """Cut the network: from its input to the output of one layer or of several.
 
     Parameters
@@ -65,7 +65,7 @@ def get_submodel(
     names = layer_names if isinstance(layer_names, str) else list(layer_names)
     layers = [find_layer(model, name) for name in keras.tree.flatten(names)]  # a name may come twice
     tensors = {layer.name: _before_activation(layer) if before_activation else layer.output for layer in layers}
-    submodel = keras.Model(model.input, keras.tree.map_structure(tensors.get, names), name=model.name)
+    submodel = keras.Model(model.inputs[0], keras.tree.map_structure(tensors.get, names), name=model.name)
     submodel.network = getattr(model, "network", None)
     return submodel
 
@@ -144,7 +144,8 @@ def receptive_field(model: keras.Model, layer_name: str) -> Field:
 def _receptive_fields(model: keras.Model) -> dict[int, Field]:
     """Follow the graph from the input; maps the identity of each layer's output tensor to its field, if it has one."""
     fields = {id(tensor): np.array([[0, 0], [1, 1], [1, 1]]) for tensor in model.inputs}  # rows: first, size, stride
-    for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
+    graph = keras.Model(model.inputs, model.outputs)  # of a sequential one too
+    for _, nodes in sorted(graph._nodes_by_depth.items(), reverse=True):
         for node in nodes:
             if node.input_tensors and all(id(tensor) in fields for tensor in node.input_tensors):
                 firsts, sizes, strides = np.stack([fields[id(tensor)] for tensor in node.input_tensors], axis=1)

@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,7 +17,7 @@ import pandas as pd
 
 from .backend import keras, tf
 from .downloads import is_right, keras_cache, reason, watched_downloads
-from .errors import WeightsUnavailable, check_whole
+from .errors import WeightsUnavailable, is_whole, require
 from .images import LANCZOS, to_pil
 from .layers import conv_layers
 
@@ -43,7 +43,7 @@ def load_model(
     *,
     weights: str | os.PathLike | None = "pretrained",
     include_top: bool = False,
-    input_shape: tuple[int | None, int | None, int] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Model:
     """Load a network, ready to be looked into; prints one line that says which.
 
@@ -77,8 +77,8 @@ def load_model(
     chosen = name or os.environ.get("CNN_MODEL")
     if weights == "pretrained" and os.environ.get("CNN_WEIGHTS", "").lower() == "none":
         weights = None
-    if input_shape is not None and (len(input_shape) != 3 or input_shape[2] != 3):
-        raise ValueError(f"input_shape is {input_shape!r}; it must be (height, width, 3).")
+    fits = input_shape is None or ([*input_shape[2:]] == [3] and all(is_whole(side or 1, 1) for side in input_shape))
+    require(fits, f"input_shape is {input_shape!r}; it must be (height, width, 3).")
     note = ""
     try:
         model = _build(chosen or "vgg16", weights, include_top, input_shape)
@@ -182,6 +182,12 @@ def _imagenet_labels() -> list[str]:
     return [label.replace("_", " ") for _, label, _ in ranked]
 
 
+def class_labels(model: keras.Model) -> list[str]:
+    """The names of a network's classes; their numbers where it brings no names."""
+    network = getattr(model, "network", None)
+    return network.labels() if network else [str(number) for number in range(model.output_shape[-1])]
+
+
 def preprocess(model: keras.Model, images: Any) -> Any:
     """Turn RGB pictures in [0, 1] into what the network was trained on; TensorFlow can differentiate through it.
 
@@ -215,7 +221,8 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame
     Parameters
     ----------
     model
-        With a classification head: ``load_model(..., include_top=True)``.
+        With a classification head: ``load_model(..., include_top=True)``, or any Keras model that ends in one; of one
+        that brings no names of classes their numbers are returned.
     image
         float32 ``(height, width, 3)``, RGB in [0, 1]. The whole picture is resampled to the network's size, as Keras's
         examples do it: what is not square is squeezed.
@@ -232,14 +239,13 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame
     ValueError
         If the model has no head or ``top`` is below 1.
     """
-    network = getattr(model, "network", None)
-    if network is None or len(model.output_shape) != 2:
+    size, last = getattr(getattr(model, "network", None), "default_size", 224), model.layers[-1]
+    if len(model.output_shape) != 2:
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
-    check_whole("top", top, 1)
-    height, width = (side or network.default_size for side in model.input_shape[1:3])
+    height, width = (side or size for side in model.input_shape[1:3])
     resampled = to_pil(image).resize((width, height), LANCZOS)
     output = model(preprocess(model, np.float32(resampled) / 255), training=False)
-    if model.layers[-1].activation is not keras.activations.softmax:
-        output = tf.nn.softmax(output)
-    table = pd.DataFrame({"class": network.labels(), "probability": output.numpy()[0]})
+    softmax = isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
+    output = output if softmax else tf.nn.softmax(output)
+    table = pd.DataFrame({"class": class_labels(model), "probability": output.numpy()[0]})
     return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True).head(top)

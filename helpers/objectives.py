@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .backend import keras, tf
-from .errors import LayerNotFound, check_filter, check_real, is_whole
+from .errors import LayerNotFound, check_filter, check_real, is_whole, require
 from .layers import find_layer, get_submodel
-from .models import preprocess
+from .models import class_labels, preprocess
 
 FEATURE_MAPS, LOGITS = 4, 2  # number of axes of what a layer gives
 
@@ -70,7 +70,7 @@ def channel(layer_name: str, index: int) -> Objective:
     return Objective((Term("channel", layer_name, index),))
 
 
-def neuron(layer_name: str, index: int, place: tuple[int, int] | None = None) -> Objective:
+def neuron(layer_name: str, index: int, place: Sequence[int] | None = None) -> Objective:
     """One unit of a feature map: at ``place`` (row, column), by default in its centre."""
     return Objective((Term("neuron", layer_name, index, None if place is None else tuple(place)),))
 
@@ -103,14 +103,15 @@ def check(model: keras.Model, objective: Objective) -> Objective:
 def _checked(model: keras.Model, term: Term) -> Term:
     if term.kind == "class":
         return dataclasses.replace(term, layer_name=model.layers[-1].name, index=class_number(model, term.index))
+    check_real(f"The size of the weight of {term.layer_name}", abs(term.weight))
     shape = find_layer(model, term.layer_name).output.shape
     if len(shape) != FEATURE_MAPS:
         maps = [layer.name for layer in model.layers if len(getattr(layer.output, "shape", ())) == FEATURE_MAPS]
         raise LayerNotFound(term.layer_name, maps, model.name)
     if term.kind != "layer":
         check_filter(term.index, shape[-1], term.layer_name)
-    if term.place is not None and [is_whole(number, 0) for number in term.place] != [True, True]:
-        raise ValueError(f"place is {term.place!r}; it must be a pair (row, column) of whole numbers from 0.")
+    fits = term.place is None or [is_whole(number, 0) for number in term.place] == [True, True]
+    require(fits, f"place is {term.place!r}; it must be a pair (row, column) of whole numbers from 0.")
     return term
 
 
@@ -143,12 +144,6 @@ def check_places(model: keras.Model, objective: Objective, side: int) -> None:
             raise ValueError(f"place is {term.place}; {term.layer_name} gives {units}.")
 
 
-def class_labels(model: keras.Model) -> list[str]:
-    """The names of a network's classes; their numbers where it brings no names."""
-    network = getattr(model, "network", None)
-    return network.labels() if network else [str(number) for number in range(model.output_shape[-1])]
-
-
 def class_number(model: keras.Model, target: Any) -> int:
     """The number of a class of the network's head, given by number or by label; ValueError if there is none."""
     if len(model.output_shape) != LOGITS:
@@ -176,7 +171,7 @@ def responses_of(model: keras.Model, objective: Objective, before_activation: bo
     layer = find_layer(model, first.layer_name)
     plain = type(layer) is keras.layers.Conv2D and layer.groups == 1 and first.kind in ("channel", "neuron")
     alone = plain and len(terms) == 1 and not all_maps
-    network = keras.Model(model.input, layer.input) if alone else _cut(model, objective, before_activation)
+    network = keras.Model(model.inputs[0], layer.input) if alone else _cut(model, objective, before_activation)
 
     def respond(images: Any, indices: Any) -> tuple[Any, Any]:
         outputs = network(preprocess(model, images), training=False)
@@ -195,7 +190,7 @@ def _cut(model: keras.Model, objective: Objective, before_activation: bool) -> k
     """From the input to what each term needs; a class always before its softmax, fused or a layer of its own."""
     before = {term.layer_name: before_activation or term.kind == "class" for term in objective.terms}
     tensors = {name: get_submodel(model, name, before_activation=each).output for name, each in before.items()}
-    return keras.Model(model.input, [tensors[term.layer_name] for term in objective.terms])  # two may share a layer
+    return keras.Model(model.inputs[0], [tensors[term.layer_name] for term in objective.terms])  # two may share a layer
 
 
 def _chosen_maps(layer: keras.Layer, tensor: Any, filters: Any, before_activation: bool) -> Any:

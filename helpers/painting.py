@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .backend import keras, progress_bar, tf
-from .errors import check_real, check_whole
 from .images import load_image
 from .layers import conv_layers, get_submodel, layer_table
 from .models import preprocess
@@ -18,18 +17,10 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # what red, green and blue a
 
 
 def deep_dream(
-    model: keras.Model,
-    image: Any,
-    layers: str | Iterable[str] | dict[str, float] | Objective,
-    *,
-    octaves: int = 3,
-    scale: float = 1.4,
-    iters: int = 10,
-    rate: float = 0.01,
-    jitter: int = 32,
-    tile: int = 400,
-    seed: int = 0,
-) -> np.ndarray:
+    model: keras.Model, image: Any, layers: str | Sequence[str] | dict[str, float] | Objective,
+    *, octaves: int = 3, scale: float = 1.4,
+    iters: int = 10, rate: float = 0.01, jitter: int = 32, tile: int = 400, seed: int = 0,
+) -> np.ndarray:  # fmt: skip
     """A picture in which the network sees more of what it saw in the photo (Mordvintsev, Olah and Tyka 2015).
 
     From the smallest octave to the full size: climb, enlarge what was changed, and lay it on the photo at that size, so
@@ -74,9 +65,6 @@ def deep_dream(
     ValueError
         If another argument makes no sense, or the smallest octave has fewer than 32 pixels a side.
     """
-    for name, value, least in (("iters", iters, 1), ("jitter", jitter, 0), ("tile", tile, 64), ("seed", seed, 0)):
-        check_whole(name, value, least)
-    check_real("rate", rate)
     if not isinstance(layers, Objective):
         shares = layer_shares(model, layers)
         layers = Objective(tuple(Term("layer", name, None, weight=share) for name, share in shares.items()))
@@ -119,8 +107,6 @@ def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
 
 def octave_shapes(shape: tuple[int, ...], octaves: int, scale: float) -> list[tuple[int, int]]:
     """Height and width of each octave, the smallest first; ValueError if that has fewer than 32 pixels a side."""
-    check_whole("octaves", octaves, 1, 20)
-    check_real("scale", scale, 1)
     shapes = [(round(shape[0] / scale**power), round(shape[1] / scale**power)) for power in reversed(range(octaves))]
     if min(shapes[0]) < 32:
         raise ValueError(f"With octaves {octaves} and scale {scale} the smallest has fewer than 32 pixels a side.")
@@ -144,7 +130,7 @@ def tiled_gradient(gradient: Callable, picture: np.ndarray, tile: int, shift: Se
     return np.roll(np.concatenate(found), np.negative(shift), axis=(0, 1))
 
 
-def gram_matrix(maps: Any) -> Any:
+def gram_matrix(maps: np.ndarray | tf.Tensor) -> tf.Tensor:
     """Which channels respond together, wherever they do: the mean product of each pair of feature maps.
 
     Parameters
@@ -163,21 +149,13 @@ def gram_matrix(maps: Any) -> Any:
 
 
 def style_transfer(
-    model: keras.Model,
-    content: Any,
-    style: Any,
-    *,
-    content_layers: str | Iterable[str] | dict[str, float] | None = None,
-    style_layers: str | Iterable[str] | dict[str, float] | None = None,
-    style_weight: float = 10.0,
-    total_variation: float = 5.0,
-    octaves: int = 3,
-    iters: int = 100,
-    noise: bool = False,
-    keep_colours: bool = False,
-    seed: int = 0,
+    model: keras.Model, content: Any, style: Any,
+    *, content_layers: str | Sequence[str] | dict[str, float] | None = None,
+    style_layers: str | Sequence[str] | dict[str, float] | None = None,
+    style_weight: float = 10.0, total_variation: float = 5.0, octaves: int = 3, iters: int = 100,
+    noise: bool = False, keep_colours: bool = False, seed: int = 0,
     preview: Callable[[np.ndarray], None] | None = None,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Paint what one picture shows in the manner of another (Gatys, Ecker and Bethge 2015).
 
     Of the content the feature maps are kept, of the style the Gram matrices of feature maps. ("A Neural Algorithm of
@@ -230,15 +208,12 @@ def style_transfer(
     ValueError
         If another argument makes no sense, or the network cannot take pictures of that size.
     """
-    for name, value, least in (("octaves", octaves, 1), ("iters", iters, 1), ("seed", seed, 0)):
-        check_whole(name, value, least)
-    for name, value in (("style_weight", style_weight), ("total_variation", total_variation)):
-        check_real(name, value)
     content, style, blocks = load_image(content), load_image(style), stages(model)
     if (least := min(*content.shape[:2], *style.shape[:2])) < 32:
         raise ValueError(f"content and style need 32 or more pixels a side; here it is {least}.")
-    kept = layer_shares(model, content_layers or blocks[-2:][0][:2][-1])
-    painted = layer_shares(model, style_layers or [names[0] for names in blocks[:5]], style_weight)
+    content_layers = blocks[-2:][0][:2][-1] if content_layers is None else content_layers
+    style_layers = [names[0] for names in blocks[:5]] if style_layers is None else style_layers
+    kept, painted = layer_shares(model, content_layers), layer_shares(model, style_layers, style_weight)
     if keep_colours:
         colours, content, style = content, _grey(content), _grey(style)
         style = np.clip((style - style.mean()) * content.std() / max(style.std(), 1e-6) + content.mean(), 0, 1)

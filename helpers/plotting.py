@@ -1,7 +1,7 @@
 """Arrays to figures: one style, and no figure is shown without a sentence that says what is seen."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .activations import Patch
+from .errors import check_filter, require
 from .images import file_bytes
 
 LARGEST_PNG = 200_000  # bytes; textures compress badly, and a notebook holds many figures
@@ -46,8 +47,7 @@ def show_picture(png: bytes, caption: str) -> None:
     """Display a PNG as :func:`show` displays a figure; a large one that does not move becomes a smaller JPEG."""
     from IPython.display import display
 
-    if len(caption) < 40:
-        raise ValueError(f"The caption {caption!r} is too short: say in at least 40 characters what is seen.")
+    require(len(caption) >= 40, f"The caption {caption!r} is too short: say in at least 40 characters what is seen.")
     kind, data, picture = "image/png", png, Image.open(io.BytesIO(png))
     if len(png) > LARGEST_PNG and not getattr(picture, "is_animated", False):
         kind, data = "image/jpeg", file_bytes(picture.convert("RGB"), "jpeg", quality=90, subsampling=0)
@@ -109,6 +109,8 @@ def plot_images(images: Mapping[str, np.ndarray], columns: int = 4, **imshow: An
     imshow
         Passed on to matplotlib, for example ``vmin``.
     """
+    fits = all(image.size and image.shape[2:] in ((), (3,), (4,)) for image in images.values())
+    require(fits, "A picture has shape (h, w), (h, w, 3) or (h, w, 4).")
     return titled_grid(list(images.items()), columns, fontsize=9, **imshow)
 
 
@@ -153,12 +155,9 @@ def plot_patches(patches: Sequence[Patch], columns: int = 9) -> Figure:
 
 
 def plot_kernels(
-    kernels: np.ndarray,
-    filters: Sequence[int] | None = None,
-    channels: Sequence[int] | None = None,
-    columns: int = 8,
-    titles: Sequence[str] | None = None,
-) -> Figure:
+    kernels: np.ndarray, filters: Iterable[int] | None = None, channels: Iterable[int] | None = None,
+    columns: int = 8, titles: Sequence[str] | None = None,
+) -> Figure:  # fmt: skip
     """Kernels as pictures: colour tiles where they read three channels, else one row of signed slices for each.
 
     A colour tile shows ``0.5 + weight / (2 * largest absolute weight of the kernel)``, so mid-grey is zero. A signed
@@ -180,14 +179,17 @@ def plot_kernels(
         A text for each kernel in place of its number.
     """
     in_colour = kernels.shape[2] == 3 and channels is None
-    filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else filters
+    filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else list(filters)
+    for axis, number in [*((3, each) for each in filters), *((2, each) for each in channels or ())]:
+        check_filter(number, kernels.shape[axis], ("This layer", "The layer before")[axis == 2])
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
+    require(len(titles) == len(filters), f"There are {len(titles)} titles for {len(filters)} kernels.")
     if in_colour:
         tiles = [0.5 + signed(kernels[..., number]) / 2 for number in filters]
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)
         return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)
-    channels = range(min(kernels.shape[2], 16)) if channels is None else channels
-    rows = [np.moveaxis(signed(kernels[:, :, list(channels), number]), -1, 0) for number in filters]
+    channels = range(min(kernels.shape[2], 16)) if channels is None else list(channels)
+    rows = [np.moveaxis(signed(kernels[:, :, channels, number]), -1, 0) for number in filters]
     height, width = kernels.shape[:2]
     sheet = tile(np.concatenate(rows), len(channels), 1, np.nan)
     figure = Figure(figsize=(WIDTH, WIDTH * 0.85 * sheet.shape[0] / sheet.shape[1] + 0.6), layout="constrained")
@@ -208,6 +210,7 @@ def plot_kernels(
 
 def plot_predictions(image: np.ndarray, predictions: pd.DataFrame) -> Figure:
     """A photo beside the network's most probable classes, as bars with their probabilities."""
+    require({"class", "probability"} <= {*predictions}, "predictions has not the columns of a table from predict().")
     figure = Figure(figsize=(WIDTH * 0.8, 2.4), layout="constrained")
     picture, bars = figure.subplots(1, 2, width_ratios=[1, 1.2])
     picture.imshow(image)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 from skimage.util import random_noise, view_as_blocks
 
 from .backend import keras
-from .errors import check_filter
-from .images import file_bytes, sample_image, sample_names, to_pil
+from .errors import check_filter, require
+from .images import file_bytes, load_image, sample_image, sample_names, to_pil
 from .layers import get_submodel
 from .models import preprocess
 
@@ -54,9 +54,7 @@ HELD_OUT: dict[str, Callable[[Image.Image], Image.Image]] = {
 }
 
 
-def quality_cards(
-    model: keras.Model, layer_name: str, filters: Iterable[int], images: Sequence[np.ndarray]
-) -> list[Quality]:
+def quality_cards(model: keras.Model, layer_name: str, filters: Iterable[int], images: Iterable[Any]) -> list[Quality]:
     """The quality card of each picture.
 
     Parameters
@@ -71,7 +69,9 @@ def quality_cards(
     list of Quality
         Computed from the pictures in 8 bits a colour, as they are saved.
     """
-    yardstick, filters = natural_responses(model, layer_name, images[0].shape[0]), list(filters)
+    filters, images = list(filters), [load_image(image) for image in images]
+    require(len(filters) == len(images), f"There are {len(images)} pictures for {len(filters)} filters.")
+    yardstick = natural_responses(model, layer_name, images[0].shape[0])
     for f_index in filters:
         check_filter(f_index, len(yardstick.mean), layer_name)
     saved = [to_pil(image) for image in images]

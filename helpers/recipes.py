@@ -167,7 +167,6 @@ class Climb:
     method: str | Recipe
     iters: int
     size: int
-    seed: int
     options: dict[str, Any]
     diversity: float = 0.0
 
@@ -175,9 +174,6 @@ class Climb:
         for name in self.options.keys() - OPTIONS:
             raise TypeError(f"visualize_filters and maximize have no option {name!r}; they have {', '.join(OPTIONS)}.")
         self.bfloat16, self.snapshots, self.preview = (OPTIONS | self.options).values()
-        check_whole("iters", self.iters, 1)
-        check_whole("size", self.size, 16, 2048)
-        check_whole("seed", self.seed, 0, 2**31 - 10_001)
         self.recipe = RECIPES.get(self.method, self.method)
         if not isinstance(self.recipe, Recipe):
             raise ValueError(f"method is {self.method!r}; it must be one of {', '.join(RECIPES)}, or a Recipe.")

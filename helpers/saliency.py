@@ -13,8 +13,7 @@ import scipy
 import skimage
 
 from .backend import keras, progress_bar, tf
-from .errors import LayerNotFound, check_filter, check_whole
-from .images import load_image
+from .errors import LayerNotFound, check_filter, check_whole, require
 from .layers import without_activation
 from .models import preprocess
 from .objectives import FEATURE_MAPS, LOGITS, class_number
@@ -43,11 +42,7 @@ class Question:
     number = 0  # of the class or channel that is asked about
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method is {self.method!r}; it must be one of {', '.join(METHODS)}.")
-        self.image = load_image(self.image)  # checks an array
-        check_whole("samples", self.samples, 1, 1000)
-        check_whole("seed", self.seed, 0)
+        require(self.method in METHODS, f"method is {self.method!r}; it must be one of {', '.join(METHODS)}.")
         self.has_head = len(self.model.output_shape) == LOGITS
         if self.target is None:
             self.number = int(self.scores(self.image[None]).argmax())
@@ -283,8 +278,7 @@ def saliency_mask(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     ValueError
         If the two are not of one size.
     """
-    if saliency.shape != image.shape[:2]:
-        raise ValueError(f"saliency has shape {saliency.shape}; the picture has {image.shape[:2]}.")
+    check_size(saliency, image)
     if np.ptp(saliency) == 0:
         return np.zeros(saliency.shape, bool)
     strong = saliency > skimage.filters.threshold_otsu(saliency)
@@ -331,6 +325,12 @@ def segment(
     return (scipy.stats.rankdata(-np.bincount(found.ravel(), minlength=regions), "ordinal") - 1)[found]
 
 
+def check_size(saliency: np.ndarray, image: np.ndarray) -> None:
+    """Raise ValueError unless a map is as large as its picture."""
+    own, valid = saliency.shape, image.shape[:2]
+    require(own == valid, f"saliency has shape {own}; the picture has {valid}.")
+
+
 def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     """The picture in grey under the map in colour, float32 ``(height, width, 3)``: dark is weak, yellow is strong.
 
@@ -338,5 +338,6 @@ def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     """
     import matplotlib
 
+    check_size(saliency, image)
     shown = matplotlib.colormaps["inferno"](saliency / max(np.percentile(saliency, 99), 1e-8))[..., :3]
     return (0.4 * skimage.color.rgb2gray(image)[..., None] + 0.6 * shown).astype(np.float32)

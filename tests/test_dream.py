@@ -280,11 +280,11 @@ def test_arrays_become_an_animation() -> None:
     [
         ("cnov", {}, helpers.LayerNotFound, "small has no layer 'cnov'.*Did you mean conv"),
         (["conv", "head"], {}, helpers.LayerNotFound, "'head'"),
-        ({"conv": "much"}, {}, ValueError, "The weight of conv is 'much'; it must be a number"),
+        ({"conv": "much"}, {}, ValueError, r"layers is {'conv': 'much'}; it must be .*dict\[str, float\]"),
         ({"conv": float("nan")}, {}, ValueError, "The weight of conv is nan"),
         ({"conv": -1}, {}, ValueError, "The weight of conv is -1; it must be a number, 0 or more"),
         ({"conv": 0}, {}, ValueError, "layers is {'conv': 0}"),
-        ([], {}, ValueError, r"layers is \[\]; it must be a layer's name"),
+        ([], {}, ValueError, r"layers is \[\]; it must hold one or more"),
         (None, {}, ValueError, "layers is None"),
         (7, {}, ValueError, "layers is 7"),
         (channel("conv", 3), {}, helpers.FilterOutOfRange, "conv has no filter 3.*0 to 2"),

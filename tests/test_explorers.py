@@ -341,6 +341,18 @@ def test_a_network_of_another_family_does_as_well(
     assert shown(explorer) is not None and "block1_conv1" in explorer.caption.value
 
 
+def test_answers_have_numbers_where_the_names_of_classes_cannot_be_had(photo: np.ndarray) -> None:
+    def no_labels() -> list[str]:
+        raise helpers.WeightsUnavailable("there is no network")
+
+    inputs = keras.Input((64, 64, 3))
+    maps = keras.layers.Conv2D(4, 3, name="conv")(inputs)
+    network = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(maps)))
+    network.network = models.Network("small", lambda pixels: pixels / 255, 64, no_labels)
+    explorer = helpers.saliency_explorer(network, photo)
+    assert " for class " in explorer.caption.value and "did not work" not in explorer.caption.value
+
+
 def test_a_new_choice_ends_the_old_drawing_and_old_choices_are_never_drawn() -> None:
     drawn, begun, go_on = [], threading.Event(), threading.Event()
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import helpers
-from helpers import channel, class_logit, keras, maximize, neuron, visualize_filter, whole_layer
+from helpers import channel, keras, maximize, visualize_filter, whole_layer
 from helpers.models import Network
-from helpers.objectives import Objective, check, in_bfloat16, responses_of
+from helpers.objectives import Objective, check, class_logit, in_bfloat16, neuron, responses_of
 from helpers.recipes import Climb
 
 LABELS = ["cat", "dog", "teapot"]
