@@ -27,8 +27,8 @@ from .objectives import LOGITS
 from .plotting import MAP_COLOURS
 
 LEVELS, PAPER, FRAME = 160, 254, 255  # in a picture of levels: those of a map, white, and magenta, not in viridis
-PALETTE = np.zeros((256, 3), np.uint8)  # between the levels and white there is room for the colours of a kernel
-PALETTE[:LEVELS] = np.round(matplotlib.colormaps[MAP_COLOURS](np.linspace(0, 1, LEVELS))[:, :3] * 255)
+# Between the levels and white there is room for the colours of a kernel.
+PALETTE = np.uint8(np.round(matplotlib.colormaps[MAP_COLOURS](np.arange(256) / (LEVELS - 1))[:, :3] * 255))
 PALETTE[[PAPER, FRAME]] = (255, 255, 255), (255, 0, 255)
 REMEMBERED = 128  # results, of a network and a photo: its layers, and the last kernels looked at
 NETWORKS = (BUNDLED, "vgg16", "resnet50", "inception_v3", "mobilenet_v2")

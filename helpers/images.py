@@ -143,8 +143,7 @@ def _opened(source: Any) -> Image.Image | np.ndarray:
         source = _file_or_address(os.fsdecode(source))
     elif hasattr(source, "read"):
         source = source.read(MAX_BYTES + 1)
-        if not isinstance(source, bytes):
-            raise ValueError(f"it gives {type(source).__name__}, not bytes: open the file with mode 'rb'")
+        require(isinstance(source, bytes), f"it gives {type(source).__name__}, not bytes: open the file with mode 'rb'")
     return _decodable(bytes(source)) if isinstance(source, (bytes, bytearray, memoryview)) else _levels(source)
 
 
@@ -184,8 +183,7 @@ def _levels(source: Any) -> np.ndarray:
         array = np.asarray(source)
     except ValueError:  # rows of unlike length
         array = np.empty(0, object)
-    if array.dtype.kind not in "biuf" or array.ndim == 0:
-        raise ValueError(f"it is no picture but {source!r:.80}")
+    require(array.dtype.kind in "biuf" and array.ndim, f"it is no picture but {source!r:.80}")
     if array.ndim not in (2, 3) or 0 in array.shape or array.shape[2:] not in ((), (1,), (3,), (4,)):
         raise ValueError(f"an array of shape {array.shape} is none of (h, w), (h, w, 1), (h, w, 3) and (h, w, 4)")
     _check_pixels(array.shape[1], array.shape[0])

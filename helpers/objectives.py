@@ -130,8 +130,7 @@ def layer_shares(model: keras.Model, layers: Any, total: float = 1.0) -> dict[st
     for name, weight in weights.items():
         check(model, whole_layer(name))
         check_real(f"The weight of {name}", weight)
-    if not sum(weights.values()):
-        raise ValueError(f"layers is {layers!r}; it must be a layer's name, several names, or a dict of their weights.")
+    require(sum(weights.values()), f"layers is {layers!r}; it must be a layer's name, names, or a dict of weights.")
     return {name: total * weight / sum(weights.values()) for name, weight in weights.items() if total * weight}
 
 

@@ -327,8 +327,7 @@ def segment(
 
 def check_size(saliency: np.ndarray, image: np.ndarray) -> None:
     """Raise ValueError unless a map is as large as its picture."""
-    own, valid = saliency.shape, image.shape[:2]
-    require(own == valid, f"saliency has shape {own}; the picture has {valid}.")
+    require(saliency.shape == image.shape[:2], f"saliency has shape {saliency.shape}; the picture {image.shape[:2]}.")
 
 
 def overlay(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
