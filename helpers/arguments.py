@@ -85,7 +85,7 @@ def _model(name: str, value: Any) -> Any:
 HINTS = {"preview": Callable | None, "bfloat16": bool, "layer_name": str | None}  # of what is passed on to another call
 WHOLE = {"iters": (1, 100_000), "size": (16, 2048), "seed": (0, 2**31 - 10_001), "octaves": (1, 20), "jitter": (0,)}
 WHOLE |= {"tile": (64,), "milliseconds": (10, 10_000), "maximize.count": (1, 16), "count": (1,), "top": (1,)}
-WHOLE |= {"limit": (1,)} | dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
+WHOLE |= {"limit": (1,), "regions": (2,)} | dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
 REAL = {"scale": 1, "rate": 0, "style_weight": 0, "total_variation": 0, "diversity": 0}
 AXES = {"saliency": (2,), "maps": (3, 4), "kernels": (4,)}
 RULES: dict[str, Callable[[str, Any], Any]] = {  # from a name and a value to the value as the function takes it

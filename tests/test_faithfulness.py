@@ -107,6 +107,6 @@ def test_bad_arguments_are_named_before_any_work(monkeypatch: pytest.MonkeyPatch
         evaluate_saliency(network, image, target=7)
     with pytest.raises(ValueError, match="samples is 0"):
         evaluate_saliency(network, image, samples=0)
-    with pytest.raises(ValueError, match=r"saliency has shape \(19, 30\); the picture has \(20, 30\)"):
+    with pytest.raises(ValueError, match=r"saliency has shape \(19, 30\); the picture \(20, 30\)"):
         deletion_insertion(network, image, perfect[1:])
     assert issubclass(helpers.LayerNotFound, ValueError)

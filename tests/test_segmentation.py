@@ -37,7 +37,7 @@ def test_the_mask_finds_a_known_object_along_the_pictures_edges(seed: int) -> No
 def test_a_flat_map_has_no_object_and_sizes_must_agree() -> None:
     image, _, blob = scene()
     assert not saliency_mask(image, np.zeros_like(blob)).any()
-    with pytest.raises(ValueError, match=r"saliency has shape \(95, 128\); the picture has \(96, 128\)"):
+    with pytest.raises(ValueError, match=r"saliency has shape \(95, 128\); the picture \(96, 128\)"):
         saliency_mask(image, blob[1:])
 
 
@@ -77,7 +77,8 @@ def test_a_plain_picture_is_one_region() -> None:
 @pytest.mark.parametrize("regions", [1, 0, -3, 2.5, True, "two", 10**6])
 def test_bad_numbers_of_regions_are_named(regions: object) -> None:
     network, image, _ = quarters()
-    with pytest.raises(ValueError, match=f"regions is {regions!r}; it must be a whole number, from 2 to 768"):
+    valid = "from 2 to 768" if regions == 10**6 else "2 or more"
+    with pytest.raises(ValueError, match=f"regions is {regions!r}; it must be a whole number, {valid}"):
         segment(network, image, regions)
 
 
