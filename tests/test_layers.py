@@ -7,7 +7,7 @@ import pytest
 
 import helpers
 from helpers import keras, tf
-from helpers.layers import receptive_field
+from helpers.layers import Field, receptive_field
 
 # Published receptive fields of VGG16's convolutions and pools (Araujo, Norris and Sim, Distill 2019, give 212 for the
 # last pool); each follows from r += (kernel - 1) * stride so far.
@@ -137,3 +137,93 @@ def test_unknown_layer_names_near_ones(vgg16: keras.Model, bad: str | None, near
     with pytest.raises(helpers.LayerNotFound, match=near) as caught:
         helpers.get_submodel(vgg16, [bad])
     assert repr(bad) in str(caught.value)
+
+
+def test_the_table_of_a_small_network_by_hand() -> None:
+    """Receptive fields: 3; 3 + (2 - 1) * 2 = 5 at the pool; whoever averages the whole map sees the whole picture."""
+    inputs, layers = keras.Input((None, None, 3), name="in"), keras.layers
+    tensor = layers.Conv2D(2, 3, strides=2, name="conv")(inputs)
+    tensor = layers.MaxPooling2D(2, name="pool")(tensor)
+    tensor = layers.SeparableConv2D(4, (1, 5), name="separable")(tensor)
+    tensor = layers.BatchNormalization(name="norm")(tensor)
+    tensor = layers.GlobalAveragePooling2D(name="mean")(tensor)
+    table = helpers.layer_table(keras.Model(inputs, layers.Dense(6, name="dense")(tensor)))
+    columns = ["name", "type", "output_shape", "kernel_shape", "parameters", "receptive_field", "stride"]
+    assert table.columns.tolist() == columns and table.index.tolist() == list(range(7))
+    assert list(table.itertuples(index=False, name=None)) == [
+        ("in", "InputLayer", (None, None, 3), None, 0, (1, 1), (1, 1)),
+        ("conv", "Conv2D", (None, None, 2), (3, 3, 3, 2), 3 * 3 * 3 * 2 + 2, (3, 3), (2, 2)),
+        ("pool", "MaxPooling2D", (None, None, 2), None, 0, (5, 5), (4, 4)),
+        ("separable", "SeparableConv2D", (None, None, 4), (1, 5, 2, 1), 5 * 2 + 2 * 4 + 4, (5, 21), (4, 4)),
+        ("norm", "BatchNormalization", (None, None, 4), None, 16, (5, 21), (4, 4)),
+        ("mean", "GlobalAveragePooling2D", (4,), None, 0, None, None),
+        ("dense", "Dense", (6,), None, 30, None, None),
+    ]
+
+
+def test_convolutions_are_named_from_the_input_to_the_output() -> None:
+    assert helpers.conv_layers(branched()) == ["stem", "wide", "tall", "deep", "last"]
+    layers, inputs = keras.layers, keras.Input((9, 9, 3))
+    tensor = layers.SeparableConv2D(2, 3, name="separable")(inputs)
+    tensor = layers.Conv2DTranspose(2, 3, name="transposed")(tensor)
+    assert helpers.conv_layers(keras.Model(inputs, layers.Dense(2, name="dense")(tensor))) == ["separable"]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "step", "dilation", "first", "size"),
+    [(3, 1, 1, -1, 3), (5, 1, 1, -2, 5), (3, 2, 1, 0, 3), (4, 1, 1, -1, 4), (3, 1, 2, -2, 5), (2, 3, 1, 0, 2)],
+)
+def test_same_padding_of_a_map_of_any_size(kernel: int, step: int, dilation: int, first: int, size: int) -> None:
+    """As TensorFlow pads a map whose sides the strides divide: kernel - stride in all, the smaller half in front."""
+    inputs = keras.Input((None, None, 3))
+    conv = keras.layers.Conv2D(2, kernel, strides=step, dilation_rate=dilation, padding="same", name="conv")
+    field = receptive_field(keras.Model(inputs, conv(inputs)), "conv")
+    assert field == Field(first=(first, first), size=(size, size), stride=(step, step))
+
+
+def test_two_inputs_are_followed() -> None:
+    """The second one is not seen through the first layers; the union is what the sum sees."""
+    inputs = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
+    seen = keras.layers.Conv2D(3, 3, padding="same", name="seen")(inputs[1])
+    model = keras.Model(inputs, keras.layers.Add(name="both")([inputs[0], seen]))
+    assert receptive_field(model, "both") == receptive_field(model, "seen") == Field((-1, -1), (3, 3), (1, 1))
+
+
+def with_softmax() -> keras.Model:
+    layers, inputs = keras.layers, keras.Input((4, 4, 3))
+    tensor = layers.Conv2D(2, 3, activation="relu", name="conv")(inputs)
+    tensor = layers.Conv2D(2, 1, name="linear")(tensor)
+    tensor = layers.Activation("relu", name="relu")(tensor)
+    tensor = layers.Dense(5, activation="softmax", name="dense")(layers.Flatten(name="flat")(tensor))
+    tensor = layers.Softmax(name="softmax")(tensor)
+    return keras.Model(inputs, layers.Activation("softmax", name="activation")(tensor), name="with_softmax")
+
+
+def test_what_a_softmax_is_given() -> None:
+    """The classes' scores of a dense layer, by hand; of a softmax that is a layer of its own, the layer before."""
+    model, picture = with_softmax(), np.random.default_rng(0).normal(size=(1, 4, 4, 3)).astype(np.float32)
+    names = ["flat", "dense", "softmax", "activation", "relu", "linear"]
+    flat, dense, softmax, _, relu, linear = (out.numpy() for out in helpers.get_submodel(model, names)(picture))
+    before = helpers.get_submodel(model, names, before_activation=True)(picture)
+    kernel, bias = model.get_layer("dense").get_weights()
+    wanted = {"flat": flat, "dense": flat @ kernel + bias, "softmax": dense, "activation": softmax}
+    wanted |= {"relu": relu, "linear": linear}
+    for name, output in zip(names, before, strict=True):
+        np.testing.assert_allclose(output, wanted[name], atol=1e-5, err_msg=name)
+    assert not np.allclose(dense, wanted["dense"]) and not np.allclose(softmax, dense)
+
+
+def test_names_may_come_twice_and_from_anything_that_gives_names() -> None:
+    model, picture = with_softmax(), np.ones((1, 4, 4, 3), np.float32)
+    for names in (("conv", "flat", "conv"), (name for name in ["conv", "flat", "conv"])):
+        submodel = helpers.get_submodel(model, names, before_activation=True)
+        first, flat, second = submodel(picture)
+        np.testing.assert_array_equal(first, second)
+        assert flat.shape == (1, 8) and submodel.name == "with_softmax" and submodel.network is None
+
+
+def test_a_layer_without_a_field_is_refused_with_those_that_have_one() -> None:
+    with pytest.raises(helpers.LayerNotFound, match=r"^with_softmax has no layer 'flat' .* It has: conv, linear\.$"):
+        receptive_field(with_softmax(), "flat")
+    with pytest.raises(helpers.LayerNotFound, match=r"^with_softmax has no layer 'linea' .* mean linear"):
+        helpers.get_submodel(with_softmax(), "linea")
