@@ -181,6 +181,15 @@ def test_same_padding_of_a_map_of_any_size(kernel: int, step: int, dilation: int
     assert field == Field(first=(first, first), size=(size, size), stride=(step, step))
 
 
+def test_same_padding_of_an_odd_side() -> None:
+    """Seven rows in steps of two: two rows of padding, one in front; eight columns: one, behind."""
+    inputs = keras.Input((7, 8, 1))
+    conv = keras.layers.Conv2D(1, 3, strides=2, padding="same", name="conv")
+    model = keras.Model(inputs, conv(inputs))
+    assert receptive_field(model, "conv") == Field(first=(-1, 0), size=(3, 3), stride=(2, 2))
+    assert seen_pixels(model, "conv", 0, 0) == (0, 1, 0, 2)
+
+
 def test_two_inputs_are_followed() -> None:
     """The second one is not seen through the first layers; the union is what the sum sees."""
     inputs = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
