@@ -113,7 +113,7 @@ def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
             response, _ = respond(images if None in sides else tf.image.resize(images, sides), indices)
             return tf.gradients(response, images)[0]
 
-        kept[goal] = tf.function(gradient).get_concrete_function(tf.TensorSpec((1, None, None, 3)))
+        kept[goal] = tf.function(gradient, autograph=False).get_concrete_function(tf.TensorSpec((1, None, None, 3)))
     return kept[goal]
 
 
@@ -299,7 +299,7 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
             maps = keras.tree.flatten(submodel(preprocess(model, picture), training=False))
             return maps + [gram_matrix(each) for each in maps if averaging]
 
-        @tf.function
+        @tf.function(autograph=False)
         def evaluate(picture: Any, weights: Any, wanted: list) -> tuple[Any, Any]:
             down, right = picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
             losses = [tf.reduce_mean(down**2) + tf.reduce_mean(right**2)]

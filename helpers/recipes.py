@@ -251,7 +251,7 @@ class CompiledStep:
         self.network = in_bfloat16(self.cut) if climb.bfloat16 else model
         self.maximised = responses_of(self.network, objective, self.recipe.before_activation, self.diversity > 0)
         self.reported = responses_of(model, objective, before_activation=False)
-        self.graphs = tf.function(self._step)  # one for each shape of the pictures
+        self.graphs = tf.function(self._step, autograph=False)  # one for each shape of the pictures
 
     def start(self, seeds: list[int], size: int, before: tuple | None) -> tuple:
         """The state at the first step of a round: from faint noise, or from the state before it."""
