@@ -281,5 +281,5 @@ class CompiledStep:
             return 0.0
         grams = tf.math.l2_normalize(tf.einsum("bhwc,bhwd->bcd", maps, maps), axis=[1, 2])
         alike = tf.einsum("icd,jcd->ij", grams, grams)
-        mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / max(len(maps) - 1, 1)
+        mean = (tf.reduce_sum(alike, axis=1) - tf.linalg.diag_part(alike)) / max(maps.shape[0] - 1, 1)
         return self.diversity * tf.stop_gradient(tf.abs(responses)) * mean
