@@ -274,6 +274,7 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
             maps = keras.tree.flatten(submodel(preprocess(model, picture), training=False))
             return maps + [gram_matrix(each) for each in maps if averaging]
 
+        @tf.function(autograph=False)
         def evaluate(picture: Any, weights: Any, wanted: list) -> tuple[Any, Any]:
             down, right = picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
             losses = [tf.reduce_mean(down**2) + tf.reduce_mean(right**2)]
@@ -283,8 +284,7 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
             return loss, tf.gradients(loss, picture)[0]
 
         picture, rest = tf.TensorSpec((*model.input_shape[1:3], 3)), tf.TensorSpec(None)
-        shapes = picture, rest, [rest] * len(names) * (1 + averaging)
-        graphs[key] = describe, tf.function(evaluate, autograph=False).get_concrete_function(*shapes)
+        graphs[key] = describe, evaluate.get_concrete_function(picture, rest, [rest] * len(names) * (1 + averaging))
     describe, evaluate = graphs[key]
     wanted = describe(content)[: len(names)] + describe(style)[len(names) :]
     shares = [weights.get(name, 0.0) for weights in (kept, painted) for name in names][: len(wanted)]

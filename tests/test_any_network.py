@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import helpers
-from helpers import keras
+from helpers import keras, tf
 from helpers.models import _constructors
 
 NAMES = ["vgg16", "vgg19", "resnet50", "inception_v3", "mobilenet_v2", "xception", "mobilenet_v3_small"]
@@ -31,14 +31,16 @@ def test_what_keras_knows_about_a_network_is_found(model: keras.Model) -> None:
     module = sys.modules[_constructors()[name.replace("_", "")].__module__]
     image = helpers.sample_image("flower", 96)
     wanted = module.preprocess_input(image[None] * 255.0)
-    np.testing.assert_allclose(helpers.preprocess(model, image), wanted, atol=1e-4)
+    for pictures in (image, tf.constant(image)[None]):
+        np.testing.assert_allclose(helpers.preprocess(model, pictures), wanted, atol=1e-4)
     table = helpers.layer_table(model)
-    assert table["parameters"].sum() == model.count_params()
+    assert table["parameters"].sum() == model.count_params() and len(table) == len(model.layers)
     last = table["receptive_field"].iloc[-1]
     if name == "mobilenet_v3_small":
         assert last is None, "its squeeze-and-excitation blocks see the whole picture"
     else:
-        assert last == (FIELDS.get(name, last[0]),) * 2 and last[0] > 96
+        assert last == (FIELDS.get(name, last[0]),) * 2 and last[0] > 96 and table["stride"].iloc[-1] == (32, 32)
+        assert table["receptive_field"].notna().all(), "without a head, every layer gives a map"
 
 
 def test_one_feature_map_and_one_step_of_ascent(model: keras.Model) -> None:

@@ -352,7 +352,7 @@ def test_killed_at_any_byte_and_started_again(server: Any, tmp_path: Path, sent:
     path = tmp_path / "weights.h5"
     for _ in range(2):
         with start(f"{server.address}/stops.{sent}", path, MD5) as process:
-            until(lambda: sum(file.stat().st_size for file in tmp_path.glob("part-*")) >= sent and any(server.asked))
+            until(lambda: any(server.asked) and sum(file.stat().st_size for file in tmp_path.glob("part-*")) >= sent)
             process.kill()
         assert process.returncode == -signal.SIGKILL and not path.exists()
         assert len(list(tmp_path.iterdir())) <= 2

@@ -7,7 +7,7 @@ import pytest
 
 import helpers
 from helpers import keras, tf
-from helpers.layers import receptive_field
+from helpers.layers import Field, receptive_field
 
 # Published receptive fields of VGG16's convolutions and pools (Araujo, Norris and Sim, Distill 2019, give 212 for the
 # last pool); each follows from r += (kernel - 1) * stride so far.
@@ -31,17 +31,14 @@ def test_vgg16_is_the_published_network(vgg16: keras.Model) -> None:
     assert table["output_shape"].iloc[-1] == (3, 3, 512)
 
 
-@pytest.mark.parametrize("name", ["resnet50", "inception_v3", "mobilenet_v2", "xception", "densenet121"])
-def test_tables_of_branched_networks(name: str) -> None:
-    model = helpers.load_model(name, weights=None, input_shape=(96, 96, 3))
+def test_the_table_of_a_network_that_joins_many_branches() -> None:
+    """Those of other networks: test_any_network.py."""
+    model = helpers.load_model("densenet121", weights=None, input_shape=(96, 96, 3))
     table = helpers.layer_table(model)
     assert len(table) == len(model.layers)
     assert table["parameters"].sum() == model.count_params()
     maps = table[table["output_shape"].map(len) == 3]
     assert maps["receptive_field"].notna().all(), "every layer that gives a map has a receptive field"
-    # Araujo et al. 2019 print 483 for ResNet50 and 1311 for Inception V3 (valid paddings as in Keras).
-    published = {"resnet50": (483, 483), "inception_v3": (1311, 1311)}
-    assert maps["receptive_field"].iloc[-1] == published.get(name, maps["receptive_field"].iloc[-1])
     assert maps["stride"].iloc[-1] == (32, 32)
 
 
@@ -137,3 +134,112 @@ def test_unknown_layer_names_near_ones(vgg16: keras.Model, bad: str, near: str) 
     with pytest.raises(helpers.LayerNotFound, match=near) as caught:
         helpers.get_submodel(vgg16, [bad])
     assert repr(bad) in str(caught.value)
+
+
+def test_the_table_of_a_small_network_by_hand() -> None:
+    """Receptive fields: 3; 3 + (2 - 1) * 2 = 5 at the pool; whoever averages the whole map sees the whole picture."""
+    inputs, layers = keras.Input((None, None, 3), name="in"), keras.layers
+    tensor = layers.Conv2D(2, 3, strides=2, name="conv")(inputs)
+    tensor = layers.MaxPooling2D(2, name="pool")(tensor)
+    tensor = layers.SeparableConv2D(4, (1, 5), name="separable")(tensor)
+    tensor = layers.BatchNormalization(name="norm")(tensor)
+    tensor = layers.GlobalAveragePooling2D(name="mean")(tensor)
+    table = helpers.layer_table(keras.Model(inputs, layers.Dense(6, name="dense")(tensor)))
+    columns = ["name", "type", "output_shape", "kernel_shape", "parameters", "receptive_field", "stride"]
+    assert table.columns.tolist() == columns and table.index.tolist() == list(range(7))
+    assert list(table.itertuples(index=False, name=None)) == [
+        ("in", "InputLayer", (None, None, 3), None, 0, (1, 1), (1, 1)),
+        ("conv", "Conv2D", (None, None, 2), (3, 3, 3, 2), 3 * 3 * 3 * 2 + 2, (3, 3), (2, 2)),
+        ("pool", "MaxPooling2D", (None, None, 2), None, 0, (5, 5), (4, 4)),
+        ("separable", "SeparableConv2D", (None, None, 4), (1, 5, 2, 1), 5 * 2 + 2 * 4 + 4, (5, 21), (4, 4)),
+        ("norm", "BatchNormalization", (None, None, 4), None, 16, (5, 21), (4, 4)),
+        ("mean", "GlobalAveragePooling2D", (4,), None, 0, None, None),
+        ("dense", "Dense", (6,), None, 30, None, None),
+    ]
+
+
+def test_convolutions_are_named_from_the_input_to_the_output() -> None:
+    assert helpers.conv_layers(branched()) == ["stem", "wide", "tall", "deep", "last"]
+    layers, inputs = keras.layers, keras.Input((9, 9, 3))
+    tensor = layers.SeparableConv2D(2, 3, name="separable")(inputs)
+    tensor = layers.Conv2DTranspose(2, 3, name="transposed")(tensor)
+    assert helpers.conv_layers(keras.Model(inputs, layers.Dense(2, name="dense")(tensor))) == ["separable"]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "step", "dilation", "first", "size"),
+    [(3, 1, 1, -1, 3), (5, 1, 1, -2, 5), (3, 2, 1, 0, 3), (4, 1, 1, -1, 4), (3, 1, 2, -2, 5), (2, 3, 1, 0, 2)],
+)
+def test_same_padding_of_a_map_of_any_size(kernel: int, step: int, dilation: int, first: int, size: int) -> None:
+    """As TensorFlow pads a map whose sides the strides divide: kernel - stride in all, the smaller half in front."""
+    inputs = keras.Input((None, None, 3))
+    conv = keras.layers.Conv2D(2, kernel, strides=step, dilation_rate=dilation, padding="same", name="conv")
+    field = receptive_field(keras.Model(inputs, conv(inputs)), "conv")
+    assert field == Field(first=(first, first), size=(size, size), stride=(step, step))
+
+
+def test_same_padding_of_an_odd_side() -> None:
+    """Seven rows in steps of two: two rows of padding, one in front; eight columns: one, behind."""
+    inputs = keras.Input((7, 8, 3))
+    conv = keras.layers.Conv2D(1, 3, strides=2, padding="same", name="conv")
+    model = keras.Model(inputs, conv(inputs))
+    assert receptive_field(model, "conv") == Field(first=(-1, 0), size=(3, 3), stride=(2, 2))
+    assert seen_pixels(model, "conv", 0, 0) == (0, 1, 0, 2)
+
+
+def test_two_inputs_are_followed() -> None:
+    """The second one is not seen through the first layers; the union is what the sum sees."""
+    inputs = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
+    seen = keras.layers.Conv2D(3, 3, padding="same", name="seen")(inputs[1])
+    model = keras.Model(inputs, keras.layers.Add(name="both")([inputs[0], seen]))
+    assert receptive_field(model, "both") == receptive_field(model, "seen") == Field((-1, -1), (3, 3), (1, 1))
+
+
+def with_softmax() -> keras.Model:
+    layers, inputs = keras.layers, keras.Input((4, 4, 3))
+    tensor = layers.Conv2D(2, 3, activation="relu", name="conv")(inputs)
+    tensor = layers.Conv2D(2, 1, name="linear")(tensor)
+    tensor = layers.Activation("relu", name="relu")(tensor)
+    tensor = layers.Dense(5, activation="softmax", name="dense")(layers.Flatten(name="flat")(tensor))
+    tensor = layers.Softmax(name="softmax")(tensor)
+    model = keras.Model(inputs, layers.Activation("softmax", name="activation")(tensor), name="with_softmax")
+    for number, weight in enumerate(model.weights):
+        weight.assign(np.random.default_rng(number).uniform(-0.5, 1, weight.shape))
+    return model
+
+
+def test_what_a_softmax_is_given() -> None:
+    """The classes' scores of a dense layer, by hand; of a softmax that is a layer of its own, the layer before."""
+    model, picture = with_softmax(), np.random.default_rng(0).uniform(size=(1, 4, 4, 3)).astype(np.float32)
+    names = ["flat", "dense", "softmax", "activation", "relu", "linear"]
+    flat, dense, softmax, _, relu, linear = (out.numpy() for out in helpers.get_submodel(model, names)(picture))
+    before = helpers.get_submodel(model, names, before_activation=True)(picture)
+    kernel, bias = model.get_layer("dense").get_weights()
+    wanted = {"flat": flat, "dense": flat @ kernel + bias, "softmax": dense, "activation": softmax}
+    wanted |= {"relu": relu, "linear": linear}
+    for name, output in zip(names, before, strict=True):
+        np.testing.assert_allclose(output, wanted[name], atol=1e-5, err_msg=name)
+    assert not np.allclose(dense, wanted["dense"], atol=1e-2) and not np.allclose(softmax, dense, atol=1e-2)
+
+
+def test_before_activation_keeps_the_precision() -> None:
+    inputs = keras.Input((4, 4, 3))
+    tensor = keras.layers.Conv2D(2, 3, activation="relu", dtype="bfloat16", name="conv")(inputs)
+    before = helpers.get_submodel(keras.Model(inputs, tensor), "conv", before_activation=True)
+    assert before.output.dtype == "bfloat16" and before(np.ones((1, 4, 4, 3), np.float32)).dtype == tf.bfloat16
+
+
+def test_names_may_come_twice_and_from_anything_that_gives_names() -> None:
+    model, picture = with_softmax(), np.ones((1, 4, 4, 3), np.float32)
+    for names in (("conv", "flat", "conv"), (name for name in ["conv", "flat", "conv"])):
+        submodel = helpers.get_submodel(model, names, before_activation=True)
+        first, flat, second = submodel(picture)
+        np.testing.assert_array_equal(first, second)
+        assert flat.shape == (1, 8) and submodel.name == "with_softmax" and submodel.network is None
+
+
+def test_a_layer_without_a_field_is_refused_with_those_that_have_one() -> None:
+    with pytest.raises(helpers.LayerNotFound, match=r"^with_softmax has no layer 'flat' .* It has: conv, linear\.$"):
+        receptive_field(with_softmax(), "flat")
+    with pytest.raises(helpers.LayerNotFound, match=r"^with_softmax has no layer 'linea' .* mean linear"):
+        helpers.get_submodel(with_softmax(), "linea")

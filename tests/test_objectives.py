@@ -281,6 +281,7 @@ def test_bfloat16_follows_the_weights() -> None:
 
 
 def test_bfloat16_of_resnet50() -> None:
+    keras.utils.set_random_seed(0)  # of some random networks the filter answers with hardly more than rounding
     network = helpers.load_model("resnet50", weights=None, input_shape=(32, 32, 3))
     exact, rough = (
         visualize_filter(network, "conv2_block1_out", 3, 1, 32, bfloat16=bfloat16) for bfloat16 in (False, True)

@@ -66,6 +66,21 @@ def test_tile_puts_each_picture_in_its_place() -> None:
     assert (sheet == -1).sum() == 8 * 7 - 5 * 6
 
 
+def test_each_picture_is_under_its_name() -> None:
+    """Row by row; a map in viridis, from what is said to be its least value."""
+    rows = np.arange(6, dtype=np.float32).reshape(2, 3)
+    images = {"red": np.full((2, 3, 3), (1, 0, 0), np.float32), "map": rows, "third": rows}
+    figure = helpers.plot_images(images, columns=2, vmin=-6)
+    drawn = [axis for axis in figure.axes if axis.images]
+    assert [axis.get_title() for axis in drawn] == list(images) and not any(axis.axison for axis in figure.axes)
+    for axis, image in zip(drawn, images.values(), strict=True):
+        np.testing.assert_array_equal(axis.images[0].get_array(), image)
+        assert axis.images[0].cmap.name == "viridis" and axis.images[0].norm.vmin == -6
+    places = [axis.get_subplotspec().get_topmost_subplotspec() for axis in figure.axes]
+    assert [(place.rowspan.start, place.colspan.start) for place in places] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert len(helpers.plot_images(images).axes) == 3, "one row, no empty places"
+
+
 def test_block_means_average_whole_blocks() -> None:
     maps = np.arange(5 * 4, dtype=float).reshape(5, 4, 1)
     np.testing.assert_array_equal(block_means(maps, 2)[..., 0], [[2.5, 4.5], [10.5, 12.5]])

@@ -50,6 +50,10 @@ def test_every_declared_name_exists() -> None:
     assert python(code).stdout == "[] True\n"
 
 
+def test_completion_finds_the_names_of_tensorflow_and_keras() -> None:
+    assert {"Variable", "GradientTape"} <= set(dir(helpers.tf)) and {"Model", "layers"} <= set(dir(helpers.keras))
+
+
 def test_no_module_hides_a_public_call() -> None:
     """`helpers.x` must be the same whatever was imported before; a module of that name would take its place."""
     names = set(python("import helpers; print(*helpers.__all__)").stdout.split())
