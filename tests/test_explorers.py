@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import io
 import threading
 import time
@@ -26,6 +27,7 @@ EVERY = [
     helpers.saliency_explorer,
     helpers.dream_explorer,
 ]
+LOADED = functools.cache(models.load_model)  # building a network takes seconds
 
 
 @pytest.fixture(scope="module")
@@ -324,6 +326,7 @@ def test_a_network_of_another_family_does_as_well(
     """MobileNetV2 has other layers, some with no kernel of their own, and with its head takes one size of pictures."""
     monkeypatch.setenv("CNN_WEIGHTS", "none")
     monkeypatch.setattr(models, "_imagenet_labels", lambda: [f"class {number}" for number in range(1000)])
+    monkeypatch.setattr(controls, "load_model", LOADED)
     explorer = make(model, image=photo)
     before = shown(explorer)
     if make is helpers.filter_explorer:
