@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import os
 import sys
 import warnings
@@ -79,6 +80,7 @@ def load_model(
         weights = None
     if input_shape is not None and (len(input_shape) != 3 or input_shape[2] != 3):
         raise ValueError(f"input_shape is {input_shape!r}; it must be (height, width, 3).")
+    gc.collect()  # networks that were dropped: they and their layers hold each other
     note = ""
     try:
         model = _build(chosen or "vgg16", weights, include_top, input_shape)

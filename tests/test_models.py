@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -103,3 +107,27 @@ def test_an_unknown_network_lists_the_known_ones() -> None:
 def test_a_shape_that_the_network_cannot_take(name: str, shape: tuple) -> None:
     with pytest.raises(ValueError, match=r"(?i)(input_shape|input size).*" + str(shape[0])):
         helpers.load_model(name, weights=None, input_shape=shape)
+
+
+USES: dict[str, Callable[[keras.Model, np.ndarray], object]] = {
+    "nothing": lambda model, photo: None,
+    "maps": lambda model, photo: helpers.feature_maps(model, photo),
+    "ascent": lambda model, photo: helpers.visualize_filter(model, "block2_conv1", 0, iters=1, size=32).quality,
+    "saliency": lambda model, photo: helpers.saliency_map(model, photo),
+    "dream": lambda model, photo: helpers.deep_dream(model, photo, "block2_conv1", octaves=1, iters=1),
+    "style": lambda model, photo: helpers.style_transfer(model, photo, photo, octaves=1, iters=1),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_network_that_was_dropped_is_freed_when_the_next_is_loaded(use: str) -> None:
+    model = helpers.load_model("mini_vgg16")
+    USES[use](model, helpers.sample_image("cat", 32))
+    dropped = weakref.ref(model)
+    gc.disable()  # or chance decides
+    try:
+        del model
+        helpers.load_model("mini_vgg16")
+        assert dropped() is None
+    finally:
+        gc.enable()
