@@ -1,7 +1,7 @@
 """Does memory grow with use? An hour of a student's work in about a minute; prints resident memory after each part.
 
-After a first round, which compiles and fills the caches, the second must add less than 50 MB. Nothing is handed back
-for the measurement but what Python's garbage collector finds.
+After a first round, which compiles and fills the caches, the second must add less than 50 MB. Read after Python's
+garbage collector has run; what the C library or TensorFlow keeps for later use counts.
 
 python tests/benchmarks/memory.py
 """
