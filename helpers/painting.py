@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import keras, progress_bar, tf
+from .backend import graph_of, keras, progress_bar, tf
 from .errors import check_real, check_whole
 from .images import load_image
 from .layers import conv_layers, get_submodel, layer_table
@@ -113,7 +113,7 @@ def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
             response, _ = respond(images if None in sides else tf.image.resize(images, sides), indices)
             return tf.gradients(response, images)[0]
 
-        kept[goal] = tf.function(gradient).get_concrete_function(tf.TensorSpec((1, None, None, 3)))
+        kept[goal] = graph_of(tf.function(gradient), tf.TensorSpec((1, None, None, 3)))
     return kept[goal]
 
 
@@ -299,7 +299,6 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
             maps = keras.tree.flatten(submodel(preprocess(model, picture), training=False))
             return maps + [gram_matrix(each) for each in maps if averaging]
 
-        @tf.function
         def evaluate(picture: Any, weights: Any, wanted: list) -> tuple[Any, Any]:
             down, right = picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
             losses = [tf.reduce_mean(down**2) + tf.reduce_mean(right**2)]
@@ -309,7 +308,7 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
             return loss, tf.gradients(loss, picture)[0]
 
         picture, rest = tf.TensorSpec((*model.input_shape[1:3], 3)), tf.TensorSpec(None)
-        graphs[key] = describe, evaluate.get_concrete_function(picture, rest, [rest] * len(names) * (1 + averaging))
+        graphs[key] = describe, graph_of(tf.function(evaluate), picture, rest, [rest] * len(names) * (1 + averaging))
     describe, evaluate = graphs[key]
     wanted = describe(content)[: len(names)] + describe(style)[len(names) :]
     shares = [weights.get(name, 0.0) for weights in (kept, painted) for name in names][: len(wanted)]
