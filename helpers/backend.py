@@ -3,6 +3,7 @@
 ``from helpers import keras, tf`` costs nothing; the first attribute that is read imports the real modules.
 """
 
+import concurrent.futures
 import functools
 import importlib
 import os
@@ -42,6 +43,15 @@ class _Deferred(types.ModuleType):
 
 tf = _Deferred("tensorflow", "TensorFlow, imported when it is first used.")
 keras = _Deferred("keras", "Keras, imported when it is first used.")
+
+
+def graph_of(function: Any, *arguments: Any) -> Any:
+    """The graph of a ``tf.function`` for such arguments, made in a thread, which the stop button does not reach.
+
+    An interrupt waits until it is made: in the middle it can leave TensorFlow in a state in which no later cell works.
+    """
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(function.get_concrete_function, *arguments).result()
 
 
 def progress_bar(**options: Any) -> Any:

@@ -26,9 +26,9 @@ from .models import BUNDLED, load_model
 from .objectives import LOGITS
 from .plotting import MAP_COLOURS
 
-LEVELS, PAPER, FRAME = 160, 254, 255  # in a picture of levels: those of a map, white, and magenta, not in viridis
-# Between the levels and white there is room for the colours of a kernel.
-PALETTE = np.uint8(np.round(matplotlib.colormaps[MAP_COLOURS](np.arange(256) / (LEVELS - 1))[:, :3] * 255))
+LEVELS, PAPER, FRAME = 160, 160, 161  # in a picture of levels: those of a map, white, and magenta, not in viridis
+# A byte has room for the colours of a kernel behind them.
+PALETTE = np.uint8(np.round(matplotlib.colormaps[MAP_COLOURS](np.arange(FRAME + 1) / (LEVELS - 1))[:, :3] * 255))
 PALETTE[[PAPER, FRAME]] = (255, 255, 255), (255, 0, 255)
 REMEMBERED = 128  # results, of a network and a photo: its layers, and the last kernels looked at
 NETWORKS = (BUNDLED, "vgg16", "resnet50", "inception_v3", "mobilenet_v2")
@@ -232,7 +232,7 @@ def to_bytes(picture: np.ndarray) -> np.ndarray:
 
 
 def to_png(picture: np.ndarray, palette: np.ndarray = PALETTE) -> bytes:
-    """PNG of RGB, float in [0, 1] or uint8, or of levels, uint8 ``(h, w)``, which a palette ``(256, 3)`` colours."""
+    """PNG of RGB, float in [0, 1] or uint8, or of levels, uint8 ``(h, w)``, which a palette ``(n, 3)`` colours."""
     image = Image.fromarray(to_bytes(picture))
     if picture.ndim == 2:
         image.putpalette(palette.tobytes())

@@ -146,12 +146,11 @@ def kernel_explorer(model: keras.Model, image: Any = None) -> Explorer:
     def draw(explorer: NetworkExplorer, layer: str, number: int) -> tuple[np.ndarray, str, np.ndarray]:
         levels, _, shares, _ = explorer.remember(_levels, layer)
         kernel, seen = explorer.remember(_kernel, layer, number)
-        few = Image.fromarray(to_bytes(kernel)).quantize(PAPER - LEVELS)  # levels are encoded in a third of the time
-        palette = PALETTE.copy()
-        palette[LEVELS:][: len(few.getpalette()) // 3] = np.reshape(few.getpalette(), (-1, 3))
+        few = Image.fromarray(to_bytes(kernel)).quantize(256 - len(PALETTE))  # levels take a third of the time
+        palette = np.concatenate([PALETTE, np.reshape(np.uint8(few.getpalette()), (-1, 3))])
         made = f"that it makes of the photo (brighter is stronger), which is above zero on {shares[number]:.0%} of it"
         caption = f"<b>{layer}, kernel {number}</b> of {len(levels)}: left {seen}; right the map {made}."
-        return _beside(np.asarray(few) + np.uint8(LEVELS), levels[number]), caption, palette
+        return _beside(np.asarray(few) + np.uint8(len(PALETTE)), levels[number]), caption, palette
 
     return NetworkExplorer("Kernel", model, image, draw, _with_kernels, 0, noun="kernel")
 

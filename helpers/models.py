@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import os
 import sys
 import warnings
@@ -79,6 +80,7 @@ def load_model(
         weights = None
     fits = input_shape is None or ([*input_shape[2:]] == [3] and all(is_whole(side or 1, 1) for side in input_shape))
     require(fits, f"input_shape is {input_shape!r}; it must be (height, width, 3).")
+    gc.collect()  # networks that were dropped: they and their layers hold each other
     note = ""
     try:
         model = _build(chosen or "vgg16", weights, include_top, input_shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import keras, progress_bar, tf
+from .backend import graph_of, keras, progress_bar, tf
 from .images import load_image
 from .layers import conv_layers, get_submodel, layer_table
 from .models import preprocess
@@ -101,7 +101,7 @@ def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
             response, _ = respond(images if None in sides else tf.image.resize(images, sides), indices)
             return tf.gradients(response, images)[0]
 
-        kept[goal] = tf.function(gradient, autograph=False).get_concrete_function(tf.TensorSpec((1, None, None, 3)))
+        kept[goal] = graph_of(tf.function(gradient, autograph=False), tf.TensorSpec((1, None, None, 3)))
     return kept[goal]
 
 
@@ -284,7 +284,7 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
             return loss, tf.gradients(loss, picture)[0]
 
         picture, rest = tf.TensorSpec((*model.input_shape[1:3], 3)), tf.TensorSpec(None)
-        graphs[key] = describe, evaluate.get_concrete_function(picture, rest, [rest] * len(names) * (1 + averaging))
+        graphs[key] = describe, graph_of(evaluate, picture, rest, [rest] * len(names) * (1 + averaging))
     describe, evaluate = graphs[key]
     wanted = describe(content)[: len(names)] + describe(style)[len(names) :]
     shares = [weights.get(name, 0.0) for weights in (kept, painted) for name in names][: len(wanted)]

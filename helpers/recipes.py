@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import keras, progress_bar, tf
+from .backend import graph_of, keras, progress_bar, tf
 from .errors import check_real, check_whole
 from .layers import get_submodel
 from .objectives import Objective, check_places, in_bfloat16, responses_of
@@ -188,9 +188,7 @@ class Climb:
         check_places(model, self.objective, min(self.sides.values()))
         form = ((term.kind, term.layer_name, term.place, term.weight) for term in self.objective.terms)
         key, kept = (*form, self.recipe, self.bfloat16, self.diversity), model.__dict__.setdefault("_ascents", {})
-        if key not in kept:
-            kept[key] = CompiledStep(self)
-        self.compiled: CompiledStep = kept[key]
+        self.compiled: CompiledStep = kept.get(key) or kept.setdefault(key, CompiledStep(self))
 
     def run(self, indices: np.ndarray, seeds: list[int]) -> list[dict]:
         """One row for each picture; a silent one is tried again from other seeds."""
@@ -253,17 +251,15 @@ class CompiledStep:
         """The state at the first step of a round: from faint noise, or from the state before it."""
         if self.network is not self.cut:
             self.network.set_weights(self.cut.get_weights())
-        if before is None:
-            parameters = tf.concat([start(self.recipe, size, seed) for seed in seeds], axis=0)
-        else:
-            parameters = tf.image.resize(before[0], (size, size), method="bicubic")
+        noise = [start(self.recipe, size, seed) for seed in seeds]
+        parameters = tf.image.resize(before[0], (size, size), method="bicubic") if before else tf.concat(noise, axis=0)
         return parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)
 
     def run(self, state: tuple, indices: Any, step: int, seed: int) -> tuple[tuple, Any]:
         """One step in one call of a graph; returns the new state and the responses, float32 (batch,)."""
         arguments = (state, indices, tf.constant(step), tf.constant([seed, 1]))
         # A tf.function that is called by itself warns of a layer's first graph.
-        return self.graphs.get_concrete_function(*arguments)(*arguments)
+        return graph_of(self.graphs, *arguments)(*arguments)
 
     def _step(self, state: tuple, indices: Any, step: Any, seed: Any) -> tuple[tuple, Any]:
         whole = to_rgb(self.recipe, state[0])

@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 import skimage
 
-from .backend import keras, progress_bar, tf
+from .backend import graph_of, keras, progress_bar, tf
 from .errors import LayerNotFound, check_filter, check_whole, require
 from .layers import without_activation
 from .models import preprocess
@@ -87,7 +87,7 @@ class Question:
         if key not in graphs:
             specs = tf.TensorSpec((None, *self.image.shape), tf.float32), tf.TensorSpec((), tf.int32)
             with ONE_AT_A_TIME:
-                graphs[key] = tf.function(body, specs, autograph=False).get_concrete_function()
+                graphs[key] = graph_of(tf.function(body, specs, autograph=False))
         return graphs[key]
 
     def _values(self, images: Any, guided: bool) -> dict[str | None, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import os
 import re
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -317,3 +319,27 @@ def test_the_known_networks_are_listed_in_order() -> None:
     names = re.fullmatch(r"There is no network 'vgg17'\. There are: mini_vgg16, (.*)\.", str(caught.value))[1]
     assert names.split(", ") == sorted(names.split(", ")) and len(names.split(", ")) > 30
     assert "convnexttiny" in names and "imagenetutils" not in names
+
+
+USES: dict[str, Callable[[keras.Model, np.ndarray], object]] = {
+    "nothing": lambda model, photo: None,
+    "maps": lambda model, photo: helpers.feature_maps(model, photo),
+    "ascent": lambda model, photo: helpers.visualize_filter(model, "block2_conv1", 0, iters=1, size=32).quality,
+    "saliency": lambda model, photo: helpers.saliency_map(model, photo),
+    "dream": lambda model, photo: helpers.deep_dream(model, photo, "block2_conv1", octaves=1, iters=1),
+    "style": lambda model, photo: helpers.style_transfer(model, photo, photo, octaves=1, iters=1),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_network_that_was_dropped_is_freed_when_the_next_is_loaded(use: str) -> None:
+    model = helpers.load_model("mini_vgg16")
+    USES[use](model, helpers.sample_image("cat", 32))
+    dropped = weakref.ref(model)
+    gc.disable()  # or chance decides
+    try:
+        del model
+        helpers.load_model("mini_vgg16")
+        assert dropped() is None
+    finally:
+        gc.enable()

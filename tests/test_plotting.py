@@ -101,7 +101,7 @@ def test_normalize_stretches_each_channel() -> None:
 def test_png_holds_the_array() -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3)) / 255
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(to_png(image)))), np.round(image * 255))
-    levels = np.random.default_rng(0).integers(0, 256, (5, 7), np.uint8)
+    levels = np.random.default_rng(0).integers(0, len(PALETTE), (5, 7), np.uint8)
     coloured = np.asarray(Image.open(io.BytesIO(to_png(levels))).convert("RGB"))
     np.testing.assert_array_equal(coloured, PALETTE[levels])
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
+import time
 
 import numpy as np
 import pytest
 
 import helpers
 from helpers import RECIPES, Recipe, keras, recipes, tf
+from helpers.backend import graph_of
 from helpers.recipes import COLOUR_CORRELATION
 
 STILL = Recipe(fourier=False, decorrelated=False, adam=False, rate=0, shift=0, scale=0, rotation=0, total_variation=0)
@@ -229,3 +233,19 @@ def test_every_parametrisation_stays_between_black_and_white(fourier: bool, deco
     recipe = Recipe(fourier=fourier, decorrelated=decorrelated, rate=3)
     image = helpers.visualize_filter(small_network(), "second", 2, 6, 18, recipe).image
     assert image.min() >= 0 and image.max() <= 1 and np.ptp(image) > 0.9, "with steps that would leave [0, 1]"
+
+
+def test_an_interrupt_waits_until_the_graph_is_made() -> None:
+    made = []
+
+    def body(number: tf.Tensor) -> tf.Tensor:
+        time.sleep(0.1)  # until the thread's start is over
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)  # in the main thread the interrupt would come here
+        made.append(number)
+        return number
+
+    with pytest.raises(KeyboardInterrupt):
+        graph_of(tf.function(body, autograph=False), tf.TensorSpec(()))
+    assert made, "the graph is whole"
+    assert tf.executing_eagerly()

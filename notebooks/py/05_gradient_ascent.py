@@ -151,7 +151,7 @@ for layer in helpers.conv_layers(model):
     climbed += helpers.visualize_filters(
         model, layer, range(3), iters=21, size=64, method="classroom", seed=SEED, snapshots=(0, 20)
     )
-changes = [picture.snapshots[20] - picture.snapshots[0] for picture in climbed]
+changes = [picture.snapshots[max(picture.snapshots)] - picture.snapshots[0] for picture in climbed]
 
 # %%
 strips = {}

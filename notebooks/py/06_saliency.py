@@ -117,13 +117,13 @@ print(f"The helper's map is the same: {np.corrcoef(from_helper.ravel(), large.ra
 
 # %%
 photo = helpers.load_image(PHOTO, 192)
-tiles = {"Grad-CAM": helpers.saliency_map(model, photo, "grad_cam")}
+found = {"Grad-CAM": helpers.saliency_map(model, photo, "grad_cam")}
 for layer in ("block5_conv3", "block4_conv3", "block3_conv3"):
-    tiles[f"LayerCAM, {layer}"] = helpers.saliency_map(model, photo, "layer_cam", layer_name=layer)
-tiles["occlusion"] = helpers.saliency_map(model, photo, "occlusion")
+    found[f"LayerCAM, {layer}"] = helpers.saliency_map(model, photo, "layer_cam", layer_name=layer)
+found["occlusion"] = helpers.saliency_map(model, photo, "occlusion")
 
 # %%
-tiles = {"photo": photo} | {name: helpers.overlay(photo, map_) for name, map_ in tiles.items()}
+tiles = {"photo": photo} | {name: helpers.overlay(photo, map_) for name, map_ in found.items()}
 caption = (
     "Maps of regions for the top class: Grad-CAM, LayerCAM at three depths and occlusion. The earlier the layer, the "
     "finer the map. They do not point at the same part: compare Grad-CAM with occlusion."
