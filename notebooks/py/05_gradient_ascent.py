@@ -189,7 +189,7 @@ print(f"Some filters are silent on noise: {silent.any()}; below zero, but with a
 # The same number of steps for both:
 
 # %%
-draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(6), iters=32, seed=SEED)
+draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(6), iters=32, size=80, seed=SEED)
 pairs = zip(draw(method="classroom"), draw(method="fourier"), strict=True)
 columns = {f"filter {one.f_index}": tile([one.image, other.image], 1) for one, other in pairs}
 caption = (
@@ -203,7 +203,7 @@ helpers.show(helpers.plot_images(columns, columns=6), caption)
 
 # %% [markdown]
 # ## From edges to textures to parts
-# `visualize_filters` computes only the chosen kernels, and climbs all pictures as one batch in one compiled step. Eight
+# `visualize_filters` computes only the chosen kernels, and climbs all pictures as one batch in one compiled step. Six
 # filters of each block's last convolution:
 
 # %%
@@ -218,9 +218,9 @@ notice = {
 # %%
 for block, seen in notice.items():
     layer = [name for name in helpers.conv_layers(model) if name.startswith(f"block{block}_")][-1]
-    made = helpers.visualize_filters(model, layer, range(8), iters=32, size=80, seed=SEED)
-    caption = f"Block {block}, {layer}, eight filters by the default recipe: in the bundled network look for {seen}."
-    helpers.show(helpers.plot_filters(made), caption)
+    made = helpers.visualize_filters(model, layer, range(6), iters=32, size=80, seed=SEED)
+    caption = f"Block {block}, {layer}, six filters by the default recipe: in the bundled network look for {seen}."
+    helpers.show(helpers.plot_filters(made, columns=6), caption)
 
 # %% [markdown]
 # The shapes grow with the receptive field, and the deepest ones need several looks. They are what *this* network

@@ -282,7 +282,7 @@ helpers.show(helpers.plot_images(tiles), caption)
 
 # %%
 LAYER = "block4_conv3"
-photos = {name: helpers.load_image(name) for name in dict.fromkeys([*helpers.sample_names(), PHOTO])}
+photos = {name: helpers.load_image(name, (192, 288)) for name in dict.fromkeys([*helpers.sample_names(), PHOTO])}
 maps = [helpers.feature_maps(model, photo, LAYER)[LAYER] for photo in photos.values()]
 inside = np.max([each[2:-2, 2:-2].max(axis=(0, 1)) for each in maps], axis=0)
 made = helpers.visualize_filters(model, LAYER, inside.argsort()[:-5:-1], iters=32, seed=SEED)

@@ -36,7 +36,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.browser.lab import READY, ROOT, Lab, Server, free_port
 
@@ -126,16 +126,22 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def windows(chromium: Browser) -> BrowserContext:
+    """All pages share a cache, or each would load and compile JupyterLab anew."""
+    return chromium.new_context(viewport={"width": 1280, "height": 900})
+
+
 @pytest.fixture
-def lab(chromium: Browser, server: Server) -> Iterator[Lab]:
+def lab(windows: BrowserContext, server: Server) -> Iterator[Lab]:
     """A fresh page of JupyterLab; see the top of this file."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page = windows.new_page()
     page.set_default_timeout(READY * 1000)
     page.goto(f"{server.address}/lab?reset&token={server.token}")
     page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)")
     lab = Lab(page, server)
     lab.theme("Light")
     yield lab
-    page.context.close()
+    page.close()
     for kernel in server.ask("kernels"):
         server.ask(f"kernels/{kernel['id']}", "DELETE")
