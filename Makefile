@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 TWICE := -n 2 --dist loadfile --no-loadscope-reorder # two processes; each takes the next file in pytest's order
 RIGHT_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
-# Where two processes run at once, each computes in one thread.
+# Where several processes run at once, each computes in one thread.
 test test-browser: export TF_NUM_INTRAOP_THREADS := 1
 
 .DEFAULT_GOAL := help
@@ -28,7 +28,7 @@ test: $(READY)    ## unit tests, notebook rules, and every notebook executed and
 test-all: test test-browser test-order test-variants test-vgg16 ## the long tests too
 
 test-browser: $(READY) ## every notebook and the explorers in JupyterLab, in a headless Chromium
-	$(PY) -m pytest tests/browser -n 2 --maxschedchunk 1
+	$(PY) -m pytest tests/browser -n 3 --maxschedchunk 1
 
 chromium: $(READY) ## install a Chromium for make test-browser, where there is none
 	$(PY) -m playwright install --with-deps chromium

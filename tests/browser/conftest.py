@@ -84,6 +84,11 @@ def serve(folder: Path) -> tuple[subprocess.Popen, Server]:
     return process, server
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The notebooks come first: they take longest, and the short tests then fill what time is left."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """JupyterLab on a free port of this machine, on a copy of the notebooks; stopped at the end."""
