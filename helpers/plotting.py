@@ -180,7 +180,8 @@ def plot_kernels(
     """
     in_colour = kernels.shape[2] == 3 and channels is None
     filters = range(min(kernels.shape[3], 64 if in_colour else 4)) if filters is None else list(filters)
-    for axis, number in [*((3, each) for each in filters), *((2, each) for each in channels or ())]:
+    channels = range(min(kernels.shape[2], 16)) if channels is None else list(channels)
+    for axis, number in [*((3, each) for each in filters), *((2, each) for each in channels)]:
         check_filter(number, kernels.shape[axis], ("This layer", "The layer before")[axis == 2])
     titles = [f"kernel {number}" for number in filters] if titles is None else titles
     require(len(titles) == len(filters), f"There are {len(titles)} titles for {len(filters)} kernels.")
@@ -188,7 +189,6 @@ def plot_kernels(
         tiles = [0.5 + signed(kernels[..., number]) / 2 for number in filters]
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)
         return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)
-    channels = range(min(kernels.shape[2], 16)) if channels is None else list(channels)
     rows = [np.moveaxis(signed(kernels[:, :, channels, number]), -1, 0) for number in filters]
     height, width = kernels.shape[:2]
     sheet = tile(np.concatenate(rows), len(channels), 1, np.nan)

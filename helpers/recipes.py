@@ -160,7 +160,7 @@ def blurred(pictures: Any, deviation: float) -> Any:
 
 @dataclasses.dataclass
 class Climb:
-    """The arguments of one call, which are checked, and the loop over batches, rounds and steps."""
+    """What one call asks for, checked where one argument depends on another, and the loop over batches and steps."""
 
     model: keras.Model
     objective: Objective

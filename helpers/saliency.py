@@ -26,7 +26,7 @@ PICTURE, SCORES = "the picture", "the scores"  # in place of a layer's name
 
 @dataclasses.dataclass
 class Question:
-    """Which pixels does this score rest on? The arguments are those of :func:`saliency_map`, checked here.
+    """Which pixels does this score rest on? The arguments of :func:`saliency_map`; method and target are checked here.
 
     A network without classes has a score for each channel of its last maps that no pooling made: the channel's mean.
     Networks inside the network are opened too. Compiled graphs stay with the network and follow its weights.

@@ -337,7 +337,7 @@ CALLS: dict[str, dict[str, Kind]] = {
     "plot_kernels": {
         "kernels": KERNELS,
         "filters": Kind(None, one_of(None, [0, 1], range(2), np.arange(1)), [*NO_FILTERS, []]),
-        "channels": Kind(None, one_of(None, [0, 2], range(2)), [*NO_FILTERS, []]),
+        "channels": Kind(None, one_of(None, [0, 2], range(2), np.arange(2)), [*NO_FILTERS, []]),
         "columns": COLUMNS,
         "titles": Kind(None, st.none(), [3, object(), [], ["one for many"]]),
     },

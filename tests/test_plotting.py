@@ -134,3 +134,10 @@ def test_figures_of_predictions_and_patches() -> None:
     patches = helpers.strongest_patches(model, "block1_conv2", 0, {"coffee": photo}, count=3)
     assert [axis.get_title().split("\n")[0] for axis in helpers.plot_patches(patches).axes] == ["coffee"] * 3
     assert "no photo" in helpers.plot_patches([]).axes[0].get_title()
+
+
+def test_kernels_of_channels_from_anything_that_gives_numbers() -> None:
+    kernels = np.random.default_rng(0).normal(size=(3, 3, 5, 6))
+    for channels in ([0, 4], np.array([0, 4]), (number for number in [0, 4])):
+        axis = helpers.plot_kernels(kernels, [1], channels).axes[0]
+        assert [label.get_text() for label in axis.get_xticklabels()] == ["0", "4"]
