@@ -81,17 +81,16 @@ def load_model(
     fits = input_shape is None or ([*input_shape[2:]] == [3] and all(is_whole(side or 1, 1) for side in input_shape))
     require(fits, f"input_shape is {input_shape!r}; it must be (height, width, 3).")
     gc.collect()  # networks that were dropped: they and their layers hold each other
-    note = ""
+    note = " weights"
     try:
         model = _build(chosen or "vgg16", weights, include_top, input_shape)
     except WeightsUnavailable as error:
         if chosen or weights != "pretrained":
             raise
-        note = f" (in place of vgg16: {str(error).split('. Download ')[0]})"
+        note = f" weights (in place of vgg16: {str(error).split('. Download ')[0]})"
         model = _build(BUNDLED, weights, include_top, input_shape)
     source = "bundled" if (weights, model.name) == ("pretrained", BUNDLED) else Path(weights or "random").name
-    size = f"{len(conv_layers(model))} convolutions, {model.count_params():,} parameters"
-    print(f"{model.name}: {size}, {source} weights{note}")
+    print(f"{model.name}: {len(conv_layers(model))} convolutions, {model.count_params():,} parameters, {source}{note}")
     return model
 
 
@@ -105,9 +104,10 @@ def _build(name: str, weights: Any, include_top: bool, input_shape: tuple | None
         raise ValueError(f"There is no network {name!r}. There are: {BUNDLED}, {', '.join(sorted(constructors))}.")
     if weights is not None and not pretrained:
         try:
-            if Path(weights).suffix != ".h5" or not Path(weights).is_file():  # other kinds can hold more than numbers
-                raise ValueError("there is no file of that name that ends in .h5")
-            model.load_weights(weights)
+            # other kinds of files can hold more than numbers
+            require(Path(weights).suffix == ".h5" and Path(weights).is_file(), "there is no .h5 file of that name")
+            with warnings.catch_warnings(action="ignore"):  # Keras names each layer that a wrong file lacks
+                model.load_weights(weights)
         except Exception as error:
             raise _unreadable(str(weights), model.name, error) from error
     return model
@@ -143,7 +143,8 @@ def _constructors() -> dict[str, Callable[..., keras.Model]]:
 
 def _unreadable(what: str, model_name: str, error: Exception) -> WeightsUnavailable:
     """One clear exception for whatever went wrong while a file of weights was read."""
-    return WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {reason(error).splitlines()[0]}")
+    said = reason(error).replace(":\n\n", ": ").splitlines()[0].partition(" Target variable:")[0]  # lists follow
+    return WeightsUnavailable(f"{what} cannot be read as weights of {model_name}: {said}")
 
 
 def _bundled(pretrained: bool, include_top: bool, input_shape: tuple | None) -> keras.Model:
