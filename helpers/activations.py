@@ -29,7 +29,8 @@ def feature_maps(
     model
         From :func:`helpers.load_model`, or any functional Keras model.
     image
-        float32 ``(height, width, 3)``, RGB in [0, 1]; the network's preprocessing is applied here.
+        float32 ``(height, width, 3)``, RGB in [0, 1]; the network's preprocessing is applied here, and a network that
+        takes pictures of one size gets it resized.
     layer_names
         One name, several, or None for every convolution.
     before_activation
@@ -73,7 +74,7 @@ def strongest_patches(
     model, layer_name, channel
         Which channel.
     photos
-        ``{name: float32 (height, width, 3) in [0, 1]}``; sizes may differ.
+        ``{name: float32 (height, width, 3) in [0, 1]}``; sizes may differ. A network of one size sees them resized.
     count
         How many patches, at least 1. Fewer come back when the photos hold fewer different ones that excite the channel.
 
@@ -87,11 +88,10 @@ def strongest_patches(
     LayerNotFound, FilterOutOfRange
         If the layer or the channel does not exist.
     """
-    field = receptive_field(model, layer_name)
+    field, size = receptive_field(model, layer_name), model.input_shape[1:3] if model.input_shape[1] else None
     (height, width), (down, right) = field.size, field.stride
-    apart = max(1, round(height / down / 2))
-    patches = []
-    for photo, image in {name: load_image(photo) for name, photo in photos.items()}.items():
+    apart, patches = max(1, round(height / down / 2)), []
+    for photo, image in {name: load_image(photo, size) for name, photo in photos.items()}.items():
         maps = feature_maps(model, image, layer_name)[layer_name]
         check_filter(channel, maps.shape[-1], layer_name)
         left = maps[..., channel].copy()
@@ -161,8 +161,8 @@ def rgb_kernels(model: keras.Model) -> np.ndarray:
     first = next(iter(conv_layers(model)), None)
     kernels = get_kernels(model, first)
     require(kernels.shape[2] == 3, f"{first} reads {kernels.shape[2]} channels, not three colours.")
-    pixels = np.eye(3, dtype=np.float32)[None]  # a picture one pixel high: red, green, blue
-    change = np.asarray(preprocess(model, pixels) - preprocess(model, np.zeros_like(pixels)))[0, 0]
+    pixels = np.eye(3, dtype=np.float32)[:, None, None]  # pictures of one pixel: red, green, blue
+    change = np.asarray(preprocess(model, pixels) - preprocess(model, np.zeros_like(pixels)))[:, 0, 0]
     return np.einsum("rc,hwcf->hwrf", change, kernels).astype(np.float32)
 
 
@@ -190,8 +190,7 @@ def preferred_gratings(kernels: np.ndarray) -> pd.DataFrame:
     """
     size = max(FREQUENCIES, *kernels.shape[:2])
     down, right = (axis.ravel() for axis in np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij"))
-    frequency = np.hypot(down, right)
-    orientation = np.round(90 - np.degrees(np.arctan2(down, right)), 6) % 180
+    frequency, orientation = np.hypot(down, right), np.round(90 - np.degrees(np.arctan2(down, right)), 6) % 180
     spectra = (np.fft.fft2(kernel, (size, size), axes=(0, 1)) for kernel in np.moveaxis(kernels, 3, 0))
     power = np.stack([(np.abs(spectrum) ** 2).sum(axis=2).ravel() for spectrum in spectra])
     best, strongest = power.argmax(axis=1), power.max(axis=1)

@@ -29,9 +29,9 @@ def checked(function: Callable) -> Callable:
         if name in parameters and value is parameters[name].default:
             return value
         rule, hint = RULES.get(f"{function.__name__}.{name}", RULES.get(name, _plain)), hints().get(name, Any)
-        fitting, holds = rule(name, _plain(name, value)), not isinstance(value, list | tuple | dict | range) or value
-        if not holds and name not in ("patches", "snapshots", "source"):
-            raise ValueError(f"{name} is {value!r}; it must hold one or more.")
+        fitting, may_be_empty = rule(name, _plain(name, value)), name in ("patches", "snapshots", "source")
+        holds = may_be_empty or not isinstance(fitting, bytes | list | tuple | dict | range) or fitting
+        require(holds, f"{name} is {value!r}; it must hold one or more.")
         try:
             return typeguard.check_type(fitting, hint, collection_check_strategy=EVERY_PART)
         except typeguard.TypeCheckError:
@@ -74,7 +74,7 @@ def _array(name: str, value: Any) -> Any:
 
 
 def _model(name: str, value: Any) -> Any:
-    fits = isinstance(value, keras.Model) and getattr(value, "inputs", None)
+    fits = isinstance(value, keras.Model) and len(getattr(value, "inputs", None) or ()) == 1
     require(fits, f"{name} is {value!r:.80}; it must be a functional Keras model, as load_model() gives it.")
     first = next((layer.weights[0] for layer in value.layers if layer.weights), 0)  # all together would take long
     with tf.init_scope():  # where a graph is being made weights have no values
@@ -83,9 +83,9 @@ def _model(name: str, value: Any) -> Any:
 
 
 HINTS = {"preview": Callable | None, "bfloat16": bool, "layer_name": str | None}  # of what is passed on to another call
-WHOLE = {"iters": (1, 100_000), "size": (16, 2048), "seed": (0, 2**31 - 10_001), "octaves": (1, 20), "jitter": (0,)}
-WHOLE |= {"tile": (64,), "milliseconds": (10, 10_000), "maximize.count": (1, 16), "count": (1,), "top": (1,)}
-WHOLE |= {"limit": (1,), "regions": (2,)} | dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
+WHOLE = {"iters": (1, 100_000), "size": (16, 2048), "seed": (0, 2**31 - 10_001), "octaves": (1, 20), "limit": (1,)}
+WHOLE |= {"tile": (64, 10**6), "jitter": (0, 10**6), "milliseconds": (10, 10_000), "count": (1,), "regions": (2,)}
+WHOLE |= {"top": (1,), "maximize.count": (1, 16)} | dict.fromkeys(["steps", "samples", "columns", "height"], (1, 1000))
 REAL = {"scale": 1, "rate": 0, "style_weight": 0, "total_variation": 0, "diversity": 0}
 AXES = {"saliency": (2,), "maps": (3, 4), "kernels": (4,)}
 RULES: dict[str, Callable[[str, Any], Any]] = {  # from a name and a value to the value as the function takes it
@@ -93,5 +93,6 @@ RULES: dict[str, Callable[[str, Any], Any]] = {  # from a name and a value to th
     **{key: lambda name, value, least=least: check_real(name, value, least) for key, least in REAL.items()},
     **dict.fromkeys(["load_image.size", "sample_image.size"], _plain),
     **dict.fromkeys(["image", "content", "style"], lambda _, value: load_image(value)),
+    "pictures": lambda _, value: [*value] if isinstance(value, str) else value,
     **dict.fromkeys(AXES, _array) | {"preprocess.images": _pictures, "plot_images.images": _arrays, "model": _model},
 }

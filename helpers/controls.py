@@ -149,8 +149,7 @@ class Explorer(widgets.HBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         text = f"{self.title}: {len(self.channels)} {self.first}s, {self.layer.value} shown"
-        about = {"alt": re.sub("<[^>]+>", "", self.caption.value)}
-        png = base64.b64encode(self.picture.value).decode()
+        about, png = {"alt": re.sub("<[^>]+>", "", self.caption.value)}, base64.b64encode(self.picture.value).decode()
         return super()._repr_mimebundle_(**kwargs) | {"text/plain": text, "image/png": png}, {"image/png": about}
 
 

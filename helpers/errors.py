@@ -25,10 +25,10 @@ def check_whole(name: str, value: int, least: int, most: float = math.inf) -> in
 
 
 def check_real(name: str, value: float, least: int = 0) -> float:
-    """The number; ValueError, with the name and the value, unless it is a finite one, `least` or more."""
-    fits = isinstance(value, numbers.Real) and least <= value < math.inf
-    require(fits, f"{name} is {value!r:.80}; it must be a number, {least} or more.")
-    return value
+    """The number; ValueError, with its name and value, unless it is from `least` to 1e9, whose square float32 holds."""
+    fits = isinstance(value, numbers.Real) and least <= value <= 1e9
+    require(fits, f"{name} is {value!r:.80}; it must be a number, {least} or more, and at most 1e9.")
+    return float(value)
 
 
 def check_filter(index: object, count: int, layer: str) -> None:
@@ -42,8 +42,9 @@ class LayerNotFound(ValueError):
 
     def __init__(self, name: object, valid: Sequence[str], model_name: str) -> None:
         near = difflib.get_close_matches(str(name), valid, n=3)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(valid)}."
-        super().__init__(f"{model_name} has no layer {name!r} that can be used here. {hint}")
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(valid) or 'none'}."
+        what = "convolution" if name is None else f"layer {name!r}"
+        super().__init__(f"{model_name} has no {what} that can be used here. {hint}")
 
 
 class FilterOutOfRange(ValueError):

@@ -11,6 +11,7 @@ import scipy
 import skimage
 
 from .backend import keras
+from .errors import require
 from .saliency import Question, check_size, saliency_map
 
 STEPS = 24  # in which the pixels are deleted or inserted
@@ -83,6 +84,7 @@ def evaluate_saliency(
     ValueError
         If a method is unknown; and what :func:`helpers.saliency_map` raises.
     """
+    require(min(image.shape[:2]) >= 7, f"image has {image.shape[0]} x {image.shape[1]} pixels; SSIM needs 7 a side.")
     first, *_ = [Question(model, image, name, target, **options) for name in methods]
     random, edges = np.random.default_rng(first.seed), skimage.filters.sobel(skimage.color.rgb2gray(image))
 

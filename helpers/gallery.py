@@ -19,8 +19,8 @@ from skimage.util import view_as_windows
 from .ascent import AscentImage, FilterImage, visualize_filters
 from .backend import keras, progress_bar
 from .downloads import whole
-from .images import IMAGE_FOLDER, file_bytes, to_pil
-from .layers import conv_layers
+from .images import IMAGE_FOLDER, file_bytes, load_image, to_pil
+from .layers import conv_layers, get_submodel
 from .objectives import channel, check
 from .plotting import WIDTH, show_picture, tile, titled_grid
 from .quality import quality_cards
@@ -119,7 +119,7 @@ def current_entry(model: keras.Model, layer: str, folder: Path, size: int | None
 
 def fingerprint(model: keras.Model, layer: str, size: int) -> str:
     """SHA-256, shortened, of the recipe and all weights up to a layer: another network has another gallery."""
-    cut = keras.Model(model.inputs[0], model.get_layer(layer).output)
+    cut = get_submodel(model, layer)
     recipe = f"{size} {layer} {STEPS} {RECIPES['fourier']}".encode()
     return hashlib.sha256(b"".join([recipe, *(weight.numpy().tobytes() for weight in cut.weights)])).hexdigest()[:16]
 
@@ -228,7 +228,7 @@ def animation(pictures: Moving, kind: Kind = "gif", height: int = 112, milliseco
         If the pictures have no snapshots in common.
     """
     if isinstance(next(iter(pictures), None), np.ndarray):
-        rows, shares = [[frame] for frame in pictures], np.linspace(0, 1, len(pictures))
+        rows, shares = [[load_image(frame)] for frame in pictures], np.linspace(0, 1, len(pictures))
     else:
         steps = sorted(set.intersection(*(set(picture.snapshots) for picture in pictures))) if pictures else []
         if not steps:

@@ -130,9 +130,7 @@ def _name(source: Any) -> str:
     """What to call the source in a message."""
     if isinstance(source, (str, os.PathLike)):
         return f"{os.fsdecode(source):.200}" or "An empty name"
-    if isinstance(source, Mapping) and "name" in source:
-        return str(source["name"])
-    return f"This {type(source).__name__}"
+    return str(source["name"]) if isinstance(source, Mapping) and "name" in source else f"This {type(source).__name__}"
 
 
 def _opened(source: Any) -> Image.Image | np.ndarray:

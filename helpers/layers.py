@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,10 +33,16 @@ def conv_layers(model: keras.Model) -> list[str]:
 
 def find_layer(model: keras.Model, name: str) -> keras.Layer:
     """The layer of that name; raises :class:`LayerNotFound` with near matches."""
-    for layer in model.layers:
-        if layer.name == name:
-            return layer
-    raise LayerNotFound(name, [layer.name for layer in model.layers], model.name)
+    return find_call(model, name).operation
+
+
+def find_call(model: keras.Model, name: str) -> Any:
+    """A layer's first call in this network, with its tensors: other networks may have called the layer before."""
+    graph = getattr(model, "_functional", model)._nodes_by_depth  # a sequential network stands around a functional one
+    calls = {node.operation.name: node for _, nodes in sorted(graph.items()) for node in nodes}
+    if name not in calls:
+        raise LayerNotFound(name, [layer.name for layer in model.layers], model.name)
+    return calls[name]
 
 
 def get_submodel(model: keras.Model, layer_names: Names, *, before_activation: bool = False) -> keras.Model:
@@ -63,22 +69,22 @@ def get_submodel(model: keras.Model, layer_names: Names, *, before_activation: b
         If a name is unknown; the message lists near matches.
     """
     names = layer_names if isinstance(layer_names, str) else list(layer_names)
-    layers = [find_layer(model, name) for name in keras.tree.flatten(names)]  # a name may come twice
-    tensors = {layer.name: _before_activation(layer) if before_activation else layer.output for layer in layers}
+    output = _before_activation if before_activation else lambda call: call.outputs[0]
+    tensors = {name: output(find_call(model, name)) for name in keras.tree.flatten(names) or [None]}
     submodel = keras.Model(model.inputs[0], keras.tree.map_structure(tensors.get, names), name=model.name)
     submodel.network = getattr(model, "network", None)
     return submodel
 
 
-def _before_activation(layer: keras.Layer) -> keras.KerasTensor:
-    """The layer's output without its fused activation; the weights stay shared."""
-    activation = getattr(layer, "activation", None)
+def _before_activation(call: Any) -> keras.KerasTensor:
+    """The output of a layer's call without its fused activation; the weights stay shared."""
+    layer, activation = call.operation, getattr(call.operation, "activation", None)
     if isinstance(layer, keras.layers.Softmax) or (activation is keras.activations.softmax and not layer.weights):
-        return layer.input
+        return call.input_tensors[0]
     if activation in (None, keras.activations.linear) or not layer.weights:
-        return layer.output
-    call, shape, name = without_activation(layer).call, layer.output.shape, f"{layer.name}_before_activation"
-    return keras.layers.Lambda(call, lambda _: shape, name=name, dtype=layer.dtype_policy)(layer.input)
+        return call.outputs[0]
+    bare, shape, name = without_activation(layer).call, call.outputs[0].shape, f"{layer.name}_before_activation"
+    return keras.layers.Lambda(bare, lambda _: shape, name=name, dtype=layer.dtype_policy)(call.input_tensors[0])
 
 
 def without_activation(layer: keras.Layer) -> keras.Layer:
@@ -118,10 +124,10 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
     columns = ["name", "type", "output_shape", "kernel_shape", "parameters", "receptive_field", "stride"]
     fields, rows = _receptive_fields(model), []
     for layer in model.layers:
-        shape = tuple(layer.output.shape[1:]) if hasattr(layer.output, "shape") else None
-        kernel = None if kernel_of(layer) is None else tuple(kernel_of(layer).shape)
-        _, size, stride = fields.get(id(layer.output), (None, None, None))
-        rows.append((layer.name, type(layer).__name__, shape, kernel, layer.count_params(), size, stride))
+        output = find_call(model, layer.name).outputs[0]
+        shape, kernel = output.shape[1:], None if kernel_of(layer) is None else tuple(kernel_of(layer).shape)
+        _, size, stride = fields.get(id(output), (None, None, None))
+        rows.append((layer.name, type(layer).__name__, tuple(shape), kernel, layer.count_params(), size, stride))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -135,7 +141,7 @@ class Field(NamedTuple):
 
 def receptive_field(model: keras.Model, layer_name: str) -> Field:
     """What one unit of a layer sees; raises :class:`LayerNotFound` if it sees the whole picture or is no map."""
-    field = _receptive_fields(model).get(id(find_layer(model, layer_name).output))
+    field = _receptive_fields(model).get(id(find_call(model, layer_name).outputs[0]))
     if field is None:
         raise LayerNotFound(layer_name, conv_layers(model), model.name)
     return field
@@ -144,8 +150,7 @@ def receptive_field(model: keras.Model, layer_name: str) -> Field:
 def _receptive_fields(model: keras.Model) -> dict[int, Field]:
     """Follow the graph from the input; maps the identity of each layer's output tensor to its field, if it has one."""
     fields = {id(tensor): np.array([[0, 0], [1, 1], [1, 1]]) for tensor in model.inputs}  # rows: first, size, stride
-    graph = keras.Model(model.inputs, model.outputs)  # of a sequential one too
-    for _, nodes in sorted(graph._nodes_by_depth.items(), reverse=True):
+    for _, nodes in sorted(getattr(model, "_functional", model)._nodes_by_depth.items(), reverse=True):
         for node in nodes:
             if node.input_tensors and all(id(tensor) in fields for tensor in node.input_tensors):
                 firsts, sizes, strides = np.stack([fields[id(tensor)] for tensor in node.input_tensors], axis=1)

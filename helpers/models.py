@@ -204,16 +204,20 @@ def preprocess(model: keras.Model, images: Any) -> Any:
     Returns
     -------
     array or tensor
-        Float32 batch ``(n, height, width, 3)``; for VGG16: BGR, 0 to 255, ImageNet's mean colour subtracted.
+        Float32 batch ``(n, height, width, 3)``; for VGG16: BGR, 0 to 255, ImageNet's mean colour subtracted. For a
+        network that takes pictures of one size: resized to it (bilinear, antialiased).
 
     Raises
     ------
     ValueError
-        If the shape is no picture's.
+        If the shape is no picture's, or the network does not read three colours.
     """
     if len(images.shape) not in (3, 4) or images.shape[-1] != 3:
         raise ValueError(f"Pictures have shape (height, width, 3) or (n, height, width, 3), not {tuple(images.shape)}.")
-    batch = images[None] if len(images.shape) == 3 else images
+    batch, (*sides, channels) = images[None] if len(images.shape) == 3 else images, model.input_shape[1:]
+    require(channels == 3, f"{model.name} reads {channels} channels, not three colours.")
+    if None not in sides and sides != [*batch.shape[1:3]]:
+        batch = tf.image.resize(batch, sides, antialias=True)
     network = getattr(model, "network", None)
     return batch if network is None else network.preprocess_input(batch * 255.0)
 
@@ -246,8 +250,8 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame
     if len(model.output_shape) != 2:
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
     height, width = (side or size for side in model.input_shape[1:3])
-    resampled = to_pil(image).resize((width, height), LANCZOS)
-    output = model(preprocess(model, np.float32(resampled) / 255), training=False)
+    resampled = np.float32(to_pil(image).resize((width, height), LANCZOS)) / 255
+    output = model(preprocess(model, resampled), training=False)
     softmax = isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
     output = output if softmax else tf.nn.softmax(output)
     table = pd.DataFrame({"class": class_labels(model), "probability": output.numpy()[0]})

@@ -9,7 +9,7 @@ from typing import Any
 
 from .backend import keras, tf
 from .errors import LayerNotFound, check_filter, check_real, is_whole, require
-from .layers import find_layer, get_submodel
+from .layers import find_call, find_layer, get_submodel
 from .models import class_labels, preprocess
 
 FEATURE_MAPS, LOGITS = 4, 2  # number of axes of what a layer gives
@@ -167,10 +167,10 @@ def responses_of(model: keras.Model, objective: Objective, before_activation: bo
     tensor, so that other filters of the same layer cost no new graph.
     """
     terms, first = objective.terms, objective.terms[0]
-    layer = find_layer(model, first.layer_name)
+    layer, inputs = find_layer(model, first.layer_name), find_call(model, first.layer_name).input_tensors
     plain = type(layer) is keras.layers.Conv2D and layer.groups == 1 and first.kind in ("channel", "neuron")
     alone = plain and len(terms) == 1 and not all_maps
-    network = keras.Model(model.inputs[0], layer.input) if alone else _cut(model, objective, before_activation)
+    network = keras.Model(model.inputs[0], inputs[0]) if alone else _cut(model, objective, before_activation)
 
     def respond(images: Any, indices: Any) -> tuple[Any, Any]:
         outputs = network(preprocess(model, images), training=False)

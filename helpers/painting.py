@@ -92,13 +92,13 @@ def deep_dream(
 
 def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
     """Pictures (1, h, w, 3) -> gradient of that shape; compiled once for each objective, for any size."""
-    kept, sides = model.__dict__.setdefault("_dreams", {}), model.input_shape[1:3]
+    kept = model.__dict__.setdefault("_dreams", {})
     if goal not in kept:
         respond = responses_of(model, goal, before_activation=all(term.kind != "layer" for term in goal.terms))
         indices = tf.constant([[term.index or 0] for term in goal.terms])
 
         def gradient(images: Any) -> Any:
-            response, _ = respond(images if None in sides else tf.image.resize(images, sides), indices)
+            response, _ = respond(images, indices)
             return tf.gradients(response, images)[0]
 
         kept[goal] = graph_of(tf.function(gradient, autograph=False), tf.TensorSpec((1, None, None, 3)))
@@ -123,8 +123,7 @@ def tiled_gradient(gradient: Callable, picture: np.ndarray, tile: int, shift: Se
 
     Equal to that of the whole picture, times the number of tiles, but near their edges: what lies beyond is missing.
     """
-    rolled = np.roll(picture, shift, axis=(0, 1))
-    rows, columns = (-(-side // tile) for side in picture.shape[:2])
+    rolled, (rows, columns) = np.roll(picture, shift, axis=(0, 1)), (-(-side // tile) for side in picture.shape[:2])
     strips = [np.array_split(strip, columns, axis=1) for strip in np.array_split(rolled, rows)]
     found = [np.concatenate([gradient(tf.constant(part[None]))[0] for part in strip], axis=1) for strip in strips]
     return np.roll(np.concatenate(found), np.negative(shift), axis=(0, 1))
@@ -144,7 +143,7 @@ def gram_matrix(maps: np.ndarray | tf.Tensor) -> tf.Tensor:
         float32 ``(channels, channels)``: the Gram matrix of Gatys, Ecker and Bethge (2015), divided by the number of
         places ``h * w``, so that pictures of two sizes can be compared.
     """
-    flat = tf.reshape(maps, [-1, maps.shape[-1]])
+    flat = tf.reshape(tf.cast(maps, tf.float32), [-1, maps.shape[-1]])
     return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[0], flat.dtype)
 
 
@@ -206,20 +205,19 @@ def style_transfer(
     ImageError
         If ``content`` or ``style`` is no picture.
     ValueError
-        If another argument makes no sense, or the network cannot take pictures of that size.
+        If another argument makes no sense.
     """
     content, style, blocks = load_image(content), load_image(style), stages(model)
     if (least := min(*content.shape[:2], *style.shape[:2])) < 32:
         raise ValueError(f"content and style need 32 or more pixels a side; here it is {least}.")
-    content_layers = blocks[-2:][0][:2][-1] if content_layers is None else content_layers
+    content_layers = blocks[-2:][0][:2][-1:] if content_layers is None else content_layers
     style_layers = [names[0] for names in blocks[:5]] if style_layers is None else style_layers
     kept, painted = layer_shares(model, content_layers), layer_shares(model, style_layers, style_weight)
     if keep_colours:
         colours, content, style = content, _grey(content), _grey(style)
         style = np.clip((style - style.mean()) * content.std() / max(style.std(), 1e-6) + content.mean(), 0, 1)
     made = np.float32(np.random.default_rng(seed).normal(0.5, 0.1, content.shape).clip(0, 1)) if noise else content
-    fitting = least // 32 if None in model.input_shape[1:3] else 1
-    for divisor in (2**power for power in reversed(range(octaves)) if 2**power <= fitting):
+    for divisor in (2**power for power in reversed(range(octaves)) if 2**power <= least // 32):
         small, strokes = (load_image(each, [side // divisor for side in each.shape[:2]]) for each in (content, style))
         loss = feature_loss(model, small, strokes, kept, painted, total_variation)
         made, iters = descend(loss, load_image(made, small.shape[:2]), iters, preview)
@@ -283,7 +281,7 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
             loss = tf.tensordot(weights, losses, 1)
             return loss, tf.gradients(loss, picture)[0]
 
-        picture, rest = tf.TensorSpec((*model.input_shape[1:3], 3)), tf.TensorSpec(None)
+        picture, rest = tf.TensorSpec((None, None, 3)), tf.TensorSpec(None)
         graphs[key] = describe, graph_of(evaluate, picture, rest, [rest] * len(names) * (1 + averaging))
     describe, evaluate = graphs[key]
     wanted = describe(content)[: len(names)] + describe(style)[len(names) :]
@@ -317,7 +315,7 @@ def _averaging(layer: keras.Layer) -> keras.Layer:
 def stages(model: keras.Model) -> list[list[str]]:
     """The convolutions at each resolution, from the input to the output: for VGG16 its five blocks."""
     table = layer_table(model).dropna(subset=["stride"])
-    return table[table["name"].isin(conv_layers(model))].groupby("stride")["name"].agg(list).tolist()
+    return table[table["name"].isin(conv_layers(model))].groupby("stride")["name"].agg(list).tolist() or [[None]]
 
 
 def _grey(picture: np.ndarray) -> np.ndarray:

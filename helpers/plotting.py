@@ -109,7 +109,7 @@ def plot_images(images: Mapping[str, np.ndarray], columns: int = 4, **imshow: An
     imshow
         Passed on to matplotlib, for example ``vmin``.
     """
-    fits = all(image.size and image.shape[2:] in ((), (3,), (4,)) for image in images.values())
+    fits = all(image.size and image.ndim > 1 and image.shape[2:] in ((), (3,), (4,)) for image in images.values())
     require(fits, "A picture has shape (h, w), (h, w, 3) or (h, w, 4).")
     return titled_grid(list(images.items()), columns, fontsize=9, **imshow)
 
@@ -190,8 +190,7 @@ def plot_kernels(
         extra = 0.25 + 0.15 * max(title.count("\n") for title in titles)
         return titled_grid(list(zip(titles, tiles, strict=False)), columns, extra)
     rows = [np.moveaxis(signed(kernels[:, :, channels, number]), -1, 0) for number in filters]
-    height, width = kernels.shape[:2]
-    sheet = tile(np.concatenate(rows), len(channels), 1, np.nan)
+    (height, width), sheet = kernels.shape[:2], tile(np.concatenate(rows), len(channels), 1, np.nan)
     figure = Figure(figsize=(WIDTH, WIDTH * 0.85 * sheet.shape[0] / sheet.shape[1] + 0.6), layout="constrained")
     axis = figure.subplots()
     artist = axis.imshow(sheet, cmap=SIGNED_COLOURS, vmin=-1, vmax=1, interpolation="nearest")

@@ -1,8 +1,9 @@
-"""Networks of keras.applications without weights: the same calls work on each of them."""
+"""Networks of keras.applications without weights, and as students build them: the same calls work on each of them."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -53,3 +54,50 @@ def test_one_feature_map_and_one_step_of_ascent(model: keras.Model) -> None:
 
 def test_every_network_of_this_keras_has_a_name() -> None:
     assert {"convnexttiny", "densenet121", "efficientnetb0", "nasnetmobile", "vgg16"} <= set(_constructors())
+
+
+def grown() -> keras.Model:
+    """With each layer that is added Keras calls all of them anew."""
+    model = keras.Sequential()
+    for layer in (keras.Input((40, 40, 3)), keras.layers.Conv2D(4, 3, name="one"), keras.layers.MaxPooling2D(2)):
+        model.add(layer)
+    model.add(keras.layers.Conv2D(4, 3, activation="relu", name="two"))
+    return model
+
+
+def shortened() -> keras.Model:
+    model = grown()
+    model.add(keras.layers.Conv2D(2, 1))
+    model.pop()
+    return model
+
+
+def borrowed() -> keras.Model:
+    """Its layers belong to a network that was made before."""
+    return keras.Sequential([keras.Input((40, 40, 3)), *helpers.load_model("mini_vgg16").layers[1:5]])
+
+
+@pytest.mark.parametrize(("build", "field"), [(grown, 8), (shortened, 8), (borrowed, 10)])
+def test_layers_that_were_called_before(build: Callable[[], keras.Model], field: int) -> None:
+    """Fields worked out by hand: 3 + 1 for the pooling + 2 * 2; with a convolution more before it 2 more."""
+    keras.utils.set_random_seed(0)
+    model, image = build(), helpers.sample_image("cat", 40)
+    layer, wanted = model.layers[-1].name, image[None]
+    for each in model.layers:
+        wanted = each(wanted)
+    alive = np.argmax(np.max(wanted[0], axis=(0, 1)))
+    np.testing.assert_allclose(helpers.feature_maps(model, image, layer)[layer], wanted[0], atol=1e-5)
+    assert helpers.layer_table(model)["receptive_field"].iloc[-1] == (field, field)
+    assert helpers.strongest_patches(model, layer, alive, {"cat": image}, count=1)[0].image.shape == (field, field, 3)
+    before = helpers.get_submodel(model, layer, before_activation=True)(image[None])
+    np.testing.assert_allclose(tf.nn.relu(before), wanted, atol=1e-5)
+    assert np.isfinite(helpers.visualize_filter(model, layer, 1, iters=2, size=40).image).all()
+    assert helpers.saliency_map(model, image, target=1).shape == (40, 40)
+    assert helpers.deep_dream(model, image, layer, octaves=1, iters=1).shape == (40, 40, 3)
+
+
+def test_a_layer_that_is_called_twice_shows_its_first_call() -> None:
+    inputs, twice = keras.Input((9, 9, 3)), keras.layers.Conv2D(3, 3, name="twice")
+    model, image = keras.Model(inputs, twice(twice(inputs))), helpers.sample_image("cat", 9)
+    np.testing.assert_allclose(helpers.feature_maps(model, image)["twice"], twice(image[None])[0], atol=1e-5)
+    assert helpers.layer_table(model)["output_shape"].tolist() == [(9, 9, 3), (7, 7, 3)]

@@ -76,10 +76,12 @@ KINDS = ("with a branch", "with a head", "from a list", "nested")
 NETWORKS = {kind: network(kind) for kind in (*KINDS, "grey", "not a number")}
 MODEL, HEAD = NETWORKS["with a branch"], NETWORKS["with a head"]
 HEAD.network = helpers.models.Network("tiny", lambda pixels: pixels / 255, SIDE, lambda: ["cat", "dog", "car"])
+AROUND = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.Sequential([*MODEL.layers[1:2]], name="inside")])
+TWO_INPUTS = keras.Model([HEAD.input, keras.Input((1,))], HEAD.output)
 UNBUILT = keras.Sequential([keras.layers.Conv2D(4, 3)])
 FILTER = helpers.visualize_filters(MODEL, "two", [1, 3], iters=2, size=16, snapshots=[0, 1])
 
-NO_MODEL = [None, "vgg16", 3, keras.Model, UNBUILT, Subclass(), keras.layers.Conv2D(4, 3), PICTURE, [MODEL]]
+NO_MODEL = [None, "vgg16", 3, keras.Model, UNBUILT, TWO_INPUTS, Subclass(), keras.layers.Conv2D(4, 3), PICTURE, [MODEL]]
 NO_PICTURE = [
     None, "no such file.jpg", "", 0.5, [], {}, object(), PICTURE[None], PICTURE[..., :2], PICTURE[:0], PICTURE[0, 0],
     PICTURE * np.nan, PICTURE + 1, PICTURE - 1, np.int64(PICTURE * 999), PICTURE.astype(complex), np.array("cat"),
@@ -151,7 +153,7 @@ def whole(usual: int, least: int, most: int, *wrong: Any) -> Kind:
 
 ANY_MODEL = Kind(MODEL, one_of(*(NETWORKS[kind] for kind in KINDS)), NO_MODEL)
 HEADED = Kind(HEAD, one_of(HEAD, NETWORKS["with a branch"], NETWORKS["nested"]), NO_MODEL)
-ONE_MODEL = Kind(MODEL, one_of(MODEL), NO_MODEL)
+TWO_MODELS = Kind(MODEL, one_of(MODEL, HEAD), NO_MODEL)
 IMAGE = Kind(PICTURE, pictures(), NO_PICTURE)
 SAME_SIZE = Kind(PICTURE, pictures([SIDE]), NO_PICTURE)
 LAYER = Kind("one", one_of("one", np.str_("one")), [*NO_LAYER, MODEL.layers[1]])
@@ -164,7 +166,7 @@ MOVING = RESULTS._replace(wrong=[None, "pictures", 3, [], [None], {}, FILTER[0]]
 COLUMNS = whole(2, 1, 9, 0)
 PREVIEW = Kind(None, one_of(None, lambda picture: None), ["print", 3])
 
-CLIMB = {"iters": whole(1, 1, 2, 0), "size": whole(16, 16, 16, 8, 10**6), "seed": SEED}
+CLIMB = {"iters": whole(1, 1, 2, 0), "size": whole(SIDE, SIDE, SIDE, 8, 10**6), "seed": SEED}
 CLIMB |= {"method": Kind("fourier", one_of(*helpers.RECIPES), [None, "Fourier", 3, [], {}, helpers.Recipe])}
 CLIMB |= {"snapshots": Kind((), one_of((), 0, [0], range(1)), [None, "0", [-1], [9], [0.5], object()])}
 CLIMB |= {"preview": PREVIEW, "bfloat16": SWITCH}
@@ -198,7 +200,7 @@ CALLS: dict[str, dict[str, Kind]] = {
     "class_logit": {"target": INDEX},
     "conv_layers": {"model": ANY_MODEL},
     "deep_dream": {
-        "model": ONE_MODEL,
+        "model": TWO_MODELS,
         "image": IMAGE,
         "layers": Kind("one", one_of("one", ["two", "one"], {"one": 1, "two": 0}), [*SHARES.wrong, *NO_OBJECTIVE[4:]]),
         "octaves": whole(1, 1, 1, 0, 99),
@@ -210,7 +212,7 @@ CALLS: dict[str, dict[str, Kind]] = {
         "seed": SEED,
     },
     "deletion_insertion": {"model": HEADED, **ASK, "image": SAME_SIZE, "saliency": MAP, "seed": SEED},
-    "dream_explorer": {"model": ONE_MODEL, "image": PHOTO},
+    "dream_explorer": {"model": TWO_MODELS, "image": PHOTO},
     "evaluate_saliency": {
         "model": HEADED,
         **ASK,
@@ -218,20 +220,20 @@ CALLS: dict[str, dict[str, Kind]] = {
             ["gradient"], one_of(["grad_cam"], ("gradient", "occlusion")), [None, "grad", 3, [], ["grad"], [None]]
         ),
     },
-    "feature_map_explorer": {"model": ONE_MODEL, "image": PHOTO},
+    "feature_map_explorer": {"model": TWO_MODELS, "image": PHOTO},
     "feature_maps": {
         "model": ANY_MODEL,
         "image": IMAGE,
         "layer_names": Kind("one", one_of(None, "one", ["one"]), NO_LAYERS),
         "before_activation": SWITCH,
     },
-    "filter_explorer": {"model": ONE_MODEL, "size": whole(16, 16, 16, 8, 10**6), "image": PHOTO},
+    "filter_explorer": {"model": TWO_MODELS, "size": whole(SIDE, SIDE, SIDE, 8, 10**6), "image": PHOTO},
     "get_kernels": {"model": ANY_MODEL, "layer_name": LAYER},
     "get_submodel": {"model": ANY_MODEL, "layer_names": LAYERS, "before_activation": SWITCH},
     "gram_matrix": {"maps": Kind(PICTURE, one_of(PICTURE, PICTURE[None], tf.constant(PICTURE)), NO_MAPS)},
     "integrated_gradients": {"model": HEADED, **ASK, "steps": whole(2, 1, 4, 0, 10**6)},
-    "invert_features": {"model": ONE_MODEL, "image": IMAGE, "layer_name": LAYER, **PAINT},
-    "kernel_explorer": {"model": ONE_MODEL, "image": PHOTO},
+    "invert_features": {"model": TWO_MODELS, "image": IMAGE, "layer_name": LAYER, **PAINT},
+    "kernel_explorer": {"model": TWO_MODELS, "image": PHOTO},
     "layer_table": {"model": ANY_MODEL},
     "load_image": {
         "source": Kind(PICTURE, one_of("cat", PICTURE), NO_PICTURE),
@@ -270,7 +272,7 @@ CALLS: dict[str, dict[str, Kind]] = {
         ),
     },
     "maximize": {
-        "model": ONE_MODEL,
+        "model": TWO_MODELS,
         "objective": Kind(
             helpers.channel("one", 0),
             one_of(
@@ -369,17 +371,17 @@ CALLS: dict[str, dict[str, Kind]] = {
         ),
     },
     "quality_cards": {
-        "model": ONE_MODEL,
+        "model": TWO_MODELS,
         "layer_name": LAYER,
         "filters": Kind([0], one_of([0], [np.int64(1)], range(1)), [None, [], [0, 1], *NO_FILTERS]),
         "images": Kind([PICTURE], one_of([PICTURE], PICTURE[None], [np.float64(PICTURE)]), NO_PICTURES),
     },
     "render_gallery": {
-        "model": ONE_MODEL,
+        "model": TWO_MODELS,
         "layers": Kind(["one"], one_of(["one"], ("one",)), NO_LAYERS),
         "out": Kind(None, st.none(), [3, 1.5, [], object()]),
         "executor": Kind(None, one_of(None), ["threads", 4]),
-        "size": whole(16, 16, 16, 8, 10**6),
+        "size": whole(SIDE, SIDE, SIDE, 8, 10**6),
         "load": Kind(None, one_of(None), [3, "load"]),
     },
     "rgb_kernels": {
@@ -387,7 +389,7 @@ CALLS: dict[str, dict[str, Kind]] = {
             MODEL, one_of(MODEL, HEAD, NETWORKS["nested"], NETWORKS["from a list"]), [*NO_MODEL, NETWORKS["grey"]]
         )
     },
-    "saliency_explorer": {"model": ONE_MODEL, "image": PHOTO},
+    "saliency_explorer": {"model": TWO_MODELS, "image": PHOTO},
     "saliency_map": {
         "model": HEADED,
         **ASK,
@@ -427,7 +429,7 @@ CALLS: dict[str, dict[str, Kind]] = {
         "path": Kind(None, one_of(None), [3, 1.5, [], object()]),
     },
     "strongest_patches": {
-        "model": ONE_MODEL,
+        "model": TWO_MODELS,
         "layer_name": LAYER,
         "channel": whole(0, 0, 3, 99),
         "photos": Kind(
@@ -438,7 +440,7 @@ CALLS: dict[str, dict[str, Kind]] = {
         "count": whole(2, 1, 9, 0),
     },
     "style_transfer": {
-        "model": ONE_MODEL,
+        "model": TWO_MODELS,
         "content": IMAGE,
         "style": IMAGE,
         "content_layers": SHARES,
@@ -449,13 +451,13 @@ CALLS: dict[str, dict[str, Kind]] = {
         "keep_colours": SWITCH,
     },
     "visualize_filter": {
-        "model": ONE_MODEL,
+        "model": TWO_MODELS,
         "layer_name": LAYER,
         "f_index": Kind(0, one_of(None, 0, np.int64(3)), ["1", 1.5, -1, 99, True, [1], object(), np.nan]),
         **CLIMB,
     },
     "visualize_filters": {
-        "model": ONE_MODEL,
+        "model": TWO_MODELS,
         "layer_name": LAYER,
         "filters": Kind([0], one_of([0, 2], range(2), np.array([1]), (1, 1)), [*NO_FILTERS, []]),
         **CLIMB,
@@ -663,6 +665,9 @@ FAULTS = {
     "no network": lambda: helpers.saliency_map(None, PICTURE),
     "a network that is not built": lambda: helpers.layer_table(UNBUILT),
     "a network written as a class": lambda: helpers.feature_maps(Subclass(), PICTURE),
+    "a network of two inputs": lambda: helpers.feature_maps(TWO_INPUTS, PICTURE),
+    "a network around another one": lambda: helpers.feature_maps(AROUND, PICTURE),
+    "a network for grey pictures": lambda: helpers.feature_maps(NETWORKS["grey"], PICTURE),
     "a network whose training diverged": lambda: helpers.deep_dream(NETWORKS["not a number"], PICTURE, "one"),
     "words for a number": lambda: helpers.deep_dream(MODEL, PICTURE, "one", iters="many"),
     "a negative number": lambda: helpers.plot_feature_maps(PICTURE, "one", columns=-1),

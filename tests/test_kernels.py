@@ -65,6 +65,11 @@ def test_rgb_kernels_respond_as_the_layer_does(model: keras.Model) -> None:
     np.testing.assert_allclose((first["block1_conv1"] - second["block1_conv1"])[5, 10], by_hand, atol=1e-3)
 
 
+def test_rgb_kernels_of_a_network_of_one_size(model: keras.Model) -> None:
+    fixed = helpers.load_model("mini_vgg16", input_shape=(64, 64, 3))
+    np.testing.assert_allclose(helpers.rgb_kernels(fixed), helpers.rgb_kernels(model), rtol=1e-5)
+
+
 def test_rgb_kernels_need_a_first_layer_that_reads_colours() -> None:
     inputs = keras.Input((8, 8, 1))
     grey = keras.Model(inputs, keras.layers.Conv2D(2, 3, name="grey")(inputs))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import helpers
 from helpers import keras, models, tf
@@ -54,6 +55,15 @@ def test_a_model_of_ones_own_gets_pictures_as_they_are() -> None:
     own = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3)])
     image = np.random.default_rng(0).uniform(size=(8, 8, 3)).astype(np.float32)
     np.testing.assert_array_equal(helpers.preprocess(own, image)[0], image)
+
+
+def test_preprocessing_resizes_for_a_network_of_one_size() -> None:
+    """As Pillow does it: bilinear, and over a wider window where it shrinks."""
+    fixed = keras.Sequential([keras.Input((24, 40, 3)), keras.layers.Conv2D(1, 3)])
+    image = np.random.default_rng(0).uniform(size=(64, 48, 3)).astype(np.float32)
+    bands = [Image.fromarray(band).resize((40, 24), Image.Resampling.BILINEAR) for band in np.moveaxis(image, -1, 0)]
+    np.testing.assert_allclose(helpers.preprocess(fixed, image)[0], np.stack(bands, axis=-1), atol=1e-4)
+    assert helpers.preprocess(fixed, image[:24, :40]).shape == (1, 24, 40, 3)
 
 
 @pytest.mark.parametrize("shape", [(3,), (8, 8), (8, 8, 4), (1, 1, 8, 8, 3)])

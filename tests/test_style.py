@@ -301,11 +301,15 @@ def test_a_bad_argument_is_named_before_any_step(
         style_transfer(model, **{"content": photos[0], "style": photos[1]} | options)
 
 
-def test_a_network_of_one_size_takes_that_alone() -> None:
-    inputs = keras.Input((64, 64, 3))
-    fixed = keras.Model(inputs, keras.layers.Conv2D(2, 3, name="conv")(inputs), name="fixed")
-    with pytest.raises(ValueError, match=r"expected shape=\(None, 64, 64, 3\)"):
-        invert_features(fixed, np.zeros((80, 64, 3)), "conv")
+def test_a_network_of_one_size_sees_the_pictures_resized(photos: tuple[np.ndarray, np.ndarray]) -> None:
+    inputs, conv = keras.Input((40, 48, 3)), keras.layers.Conv2D(2, 3, name="conv")
+    fixed, free = (
+        keras.Model(inputs, conv(inputs)),
+        keras.Model(any_size := keras.Input((None, None, 3)), conv(any_size)),
+    )
+    made, wanted = (style_transfer(each, photos[0], photos[0] ** 2, octaves=1, iters=2) for each in (fixed, free))
+    np.testing.assert_allclose(made, wanted, atol=1e-5)
     seen: list[np.ndarray] = []
-    style_transfer(fixed, np.zeros((64, 64, 3)), np.ones((64, 64, 3)), iters=2, preview=seen.append)
-    assert [picture.shape for picture in seen] == [(64, 64, 3)] * 2, "no smaller picture fits"
+    made = style_transfer(fixed, photos[1].repeat(2, axis=0), photos[0], octaves=2, iters=1, preview=seen.append)
+    assert [picture.shape for picture in seen] == [(72, 32, 3)] and made.shape == (72, 32, 3)
+    assert invert_features(fixed, photos[1], "conv", iters=1).shape == photos[1].shape
