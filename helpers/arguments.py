@@ -40,7 +40,13 @@ def checked(function: Callable) -> Callable:
     @functools.wraps(function)
     def call(*places: Any, **options: Any) -> Any:
         known = [taken(name, value) for name, value in zip(parameters, places, strict=False)]
-        return function(*known, *places[len(known) :], **{name: taken(name, options[name]) for name in options})
+        try:
+            return function(*known, *places[len(known) :], **{name: taken(name, options[name]) for name in options})
+        except Exception as error:
+            layer = str(error).partition("Exception encountered when calling ")[2].partition(".call")[0]
+            if not layer or "OOM" in str(error):
+                raise
+            raise ValueError(f"{function.__name__} fails in a {layer} layer: is the picture too small?") from error
 
     call.__module__ = __package__  # where another process finds it
     return call

@@ -119,8 +119,7 @@ def current_entry(model: keras.Model, layer: str, folder: Path, size: int | None
 
 def fingerprint(model: keras.Model, layer: str, size: int) -> str:
     """SHA-256, shortened, of the recipe and all weights up to a layer: another network has another gallery."""
-    cut = get_submodel(model, layer)
-    recipe = f"{size} {layer} {STEPS} {RECIPES['fourier']}".encode()
+    cut, recipe = get_submodel(model, layer), f"{size} {layer} {STEPS} {RECIPES['fourier']}".encode()
     return hashlib.sha256(b"".join([recipe, *(weight.numpy().tobytes() for weight in cut.weights)])).hexdigest()[:16]
 
 

@@ -90,13 +90,12 @@ def load_image(source: Any, size: int | tuple[int, int] | None = None) -> np.nda
         raise ImageError(f"size is {size!r}; it must be {valid}.")
     if isinstance(source, (tuple, list)) and not source:
         raise ImageError("Nothing has been uploaded yet: choose a picture first.")
-    if isinstance(source, (tuple, list)) and isinstance(source[0], Mapping):
-        source = source[0]  # the value of an upload button: its first file
+    # the value of an upload button: its first file
+    source = source[0] if isinstance(source, (tuple, list)) and isinstance(source[0], Mapping) else source
     stage = "read"
     try:
         with warnings.catch_warnings(action="ignore"):  # an odd tag does no harm, and too large ones are refused
-            image = source if isinstance(source, Image.Image) else _opened(source)
-            stage = "decoded"
+            image, stage = source if isinstance(source, Image.Image) else _opened(source), "decoded"
             if isinstance(image, np.ndarray):
                 return np.array(image) if size is None else _fit_levels(image, shape)
             image = _to_rgb(image)

@@ -250,8 +250,7 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame
     if len(model.output_shape) != 2:
         raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
     height, width = (side or size for side in model.input_shape[1:3])
-    resampled = np.float32(to_pil(image).resize((width, height), LANCZOS)) / 255
-    output = model(preprocess(model, resampled), training=False)
+    output = model(preprocess(model, np.float32(to_pil(image).resize((width, height), LANCZOS)) / 255), training=False)
     softmax = isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
     output = output if softmax else tf.nn.softmax(output)
     table = pd.DataFrame({"class": class_labels(model), "probability": output.numpy()[0]})

@@ -95,10 +95,9 @@ def _gradient(model: keras.Model, goal: Objective) -> Callable[[Any], Any]:
     kept = model.__dict__.setdefault("_dreams", {})
     if goal not in kept:
         respond = responses_of(model, goal, before_activation=all(term.kind != "layer" for term in goal.terms))
-        indices = tf.constant([[term.index or 0] for term in goal.terms])
 
         def gradient(images: Any) -> Any:
-            response, _ = respond(images, indices)
+            response, _ = respond(images, tf.constant([[term.index or 0] for term in goal.terms]))
             return tf.gradients(response, images)[0]
 
         kept[goal] = graph_of(tf.function(gradient, autograph=False), tf.TensorSpec((1, None, None, 3)))
@@ -264,9 +263,8 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
     names = names[: 1 + max(map(names.index, asked))]  # more than asked for: so one graph serves many choices
     key, graphs = (*names, averaging), model.__dict__.setdefault("_paintings", {})
     if key not in graphs:
-        submodel = get_submodel(model, names)
-        if averaging:
-            submodel = keras.models.clone_model(submodel, clone_function=_averaging)
+        cut = get_submodel(model, names)
+        submodel = keras.models.clone_model(cut, clone_function=_averaging) if averaging else cut
 
         def describe(picture: Any) -> list:
             maps = keras.tree.flatten(submodel(preprocess(model, picture), training=False))

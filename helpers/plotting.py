@@ -120,7 +120,7 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
     Parameters
     ----------
     maps
-        float ``(h, w, channels)``, from :func:`helpers.feature_maps`.
+        float ``(h, w, channels)``, from :func:`helpers.feature_maps`; of a batch the first are drawn.
     title
         Such as the layer's name.
     columns
@@ -130,7 +130,7 @@ def plot_feature_maps(maps: np.ndarray, title: str, columns: int = 8, *, each: b
     limit
         At most so many channels, the first ones.
     """
-    count = min(maps.shape[-1], limit)
+    maps, count = maps[0] if maps.ndim == 4 else maps, min(maps.shape[-1], limit)
     drawn = block_means(maps[..., :count], -(-maps.shape[1] * columns // 1800))  # a screen shows no finer detail
     gap = max(1, drawn.shape[1] // 32)
     sheet = tile(np.moveaxis(normalize(drawn) if each else drawn, -1, 0), columns, gap, np.nan)

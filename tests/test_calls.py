@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import helpers
+import helpers.arguments
 import helpers.models
 import helpers.saliency
 from helpers import keras, objectives, tf
@@ -77,6 +78,7 @@ NETWORKS = {kind: network(kind) for kind in (*KINDS, "grey", "not a number")}
 MODEL, HEAD = NETWORKS["with a branch"], NETWORKS["with a head"]
 HEAD.network = helpers.models.Network("tiny", lambda pixels: pixels / 255, SIDE, lambda: ["cat", "dog", "car"])
 AROUND = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.Sequential([*MODEL.layers[1:2]], name="inside")])
+DEEP = keras.Sequential([keras.Input((None, None, 3)), *(keras.layers.MaxPooling2D() for _ in range(5))])
 TWO_INPUTS = keras.Model([HEAD.input, keras.Input((1,))], HEAD.output)
 UNBUILT = keras.Sequential([keras.layers.Conv2D(4, 3)])
 FILTER = helpers.visualize_filters(MODEL, "two", [1, 3], iters=2, size=16, snapshots=[0, 1])
@@ -676,6 +678,7 @@ FAULTS = {
     "a huge number": lambda: helpers.visualize_filter(MODEL, "one", size=10**30),
     "a batch for a picture": lambda: helpers.feature_maps(MODEL, PICTURE[None]),
     "a picture of what is not a number": lambda: helpers.saliency_map(MODEL, PICTURE * np.nan),
+    "a picture that is too small for a network": lambda: helpers.saliency_map(DEEP, PICTURE[:16, :16], "gradient"),
     "nothing for a picture": lambda: helpers.predict(HEAD, None),
     "an unknown layer": lambda: helpers.visualize_filters(MODEL, "poool"),
     "an unknown filter": lambda: helpers.visualize_filter(MODEL, "one", 99),
@@ -689,6 +692,17 @@ def test_what_one_sees(fault: str) -> None:
     with pytest.raises(TypeError if "keyword" in fault else FEW) as caught:
         FAULTS[fault]()
     check_row(fault, str(caught.value))
+
+
+def test_memory_that_ran_out_is_not_blamed_on_the_picture() -> None:
+    trouble = RuntimeError("Exception encountered when calling Conv2D.call().\n\nOOM when allocating tensor")
+
+    def fails() -> None:
+        raise trouble
+
+    with pytest.raises(RuntimeError) as caught:
+        helpers.arguments.checked(fails)()
+    assert caught.value is trouble
 
 
 def test_numbers_of_classes_stand_for_names_that_a_network_does_not_bring() -> None:
