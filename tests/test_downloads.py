@@ -472,10 +472,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_named_network_that_cannot_be_had(tmp_path: Path) -> None:
-    code = "import helpers\nmodel = helpers.load_model('resnet50')"
+    code = "import helpers\nmodel = helpers.load_model('vgg16')"
     run = python(code, env={"KERAS_HOME": str(tmp_path)})
     said = run.stderr.splitlines()[-1]
-    for part in ("WeightsUnavailable: ", f"{RESNET} is not in {tmp_path / 'models'}", "about 94 MB", "no connection"):
+    for part in ("WeightsUnavailable: ", f"{VGG16} is not in {tmp_path / 'models'}", "about 59 MB", "no connection"):
         assert part in said
     assert not run.stdout
     check_row("no network, and a network that is asked for by name", said)

@@ -87,12 +87,6 @@ def test_student_copy_has_stubs_and_checks_but_no_solutions(script: Path) -> Non
     assert not any(cell.get("outputs") for cell in copy.cells)
 
 
-def test_a_student_copy_runs() -> None:
-    copy = without_solutions(from_script(SCRIPTS[0]))
-    execute(copy)
-    assert not list(rules.not_executed(copy)) and not list(rules.unclean_output(copy))
-
-
 def test_the_template_runs_and_keeps_the_rules() -> None:
     template = from_script(NOTEBOOKS / "template.py")
     execute(template)

@@ -46,8 +46,7 @@ def test_tensorflow_starts_in_silence_and_with_onednn() -> None:
 
 
 def test_every_declared_name_exists() -> None:
-    code = "import helpers; print([n for n in helpers.__all__ if not hasattr(helpers, n)], len(helpers.__all__) > 20)"
-    assert python(code).stdout == "[] True\n"
+    assert len(helpers.__all__) > 20 and [name for name in helpers.__all__ if not hasattr(helpers, name)] == []
 
 
 def test_completion_finds_the_names_of_tensorflow_and_keras() -> None:
@@ -205,12 +204,12 @@ def test_the_animation_is_what_its_code_draws(tmp_path: Path, monkeypatch: pytes
         assert worst < 64, f"frame {number} differs; run: make figures"
 
 
-@pytest.mark.parametrize(("folder", "collected"), [("tests", False), ("tests/browser", True)])
-def test_the_browser_tests_run_only_when_they_are_named(folder: str, collected: bool) -> None:
+def test_the_browser_tests_run_only_when_they_are_named() -> None:
+    """Named, with nothing to run, pytest itself would fail."""
     options = ["--collect-only", "-qq", "-p", "no:cacheprovider", "--ignore-glob=tests/test_*"]
-    command = [sys.executable, "-m", "pytest", *options, folder]
+    command = [sys.executable, "-m", "pytest", *options, "tests"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert ("tests/browser/test_explorers.py" in done.stdout) is collected, done.stdout
+    assert "tests/browser" not in done.stdout, done.stdout
 
 
 def test_ruff_is_content() -> None:
