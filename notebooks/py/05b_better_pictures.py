@@ -161,7 +161,7 @@ recipes["not shaken"] = dataclasses.replace(default, shift=0, scale=0, rotation=
 recipes["any variation"] = dataclasses.replace(default, total_variation=0)
 
 # %%
-draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(3), iters=24, size=80, seed=SEED)
+draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(3), iters=24, size=64, seed=SEED)
 made = {name: draw(method=recipe) for name, recipe in recipes.items()}
 
 # %% [markdown]
@@ -213,7 +213,7 @@ print(f"Fine detail: {high_frequency_share(noise):.0%} before, {high_frequency_s
 # Three presets at equal time: each gets as many steps as fit into the time of twenty of the slowest.
 
 # %%
-draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(4), seed=SEED)
+draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(4), size=80, seed=SEED)
 seconds = {}
 for name in ("classroom", "regularised", "fourier"):
     draw(method=name, iters=1)  # compiles
@@ -285,7 +285,7 @@ LAYER = "block4_conv3"
 photos = {name: helpers.load_image(name, (192, 288)) for name in dict.fromkeys([*helpers.sample_names(), PHOTO])}
 maps = [helpers.feature_maps(model, photo, LAYER)[LAYER] for photo in photos.values()]
 inside = np.max([each[2:-2, 2:-2].max(axis=(0, 1)) for each in maps], axis=0)
-made = helpers.visualize_filters(model, LAYER, inside.argsort()[:-5:-1], iters=32, seed=SEED)
+made = helpers.visualize_filters(model, LAYER, inside.argsort()[:-5:-1], iters=32, size=96, seed=SEED)
 
 # %%
 own = [helpers.feature_maps(model, picture.image, LAYER)[LAYER][..., picture.f_index].max() for picture in made]
@@ -324,7 +324,7 @@ helpers.show(figure, caption)
 
 # %%
 LAYER = "block4_conv3"
-made = helpers.visualize_filters(model, LAYER, range(4), iters=32, seed=SEED)
+made = helpers.visualize_filters(model, LAYER, range(4), iters=32, size=96, seed=SEED)
 photos = np.stack([helpers.sample_image(name, (192, 288)) for name in helpers.sample_names()])
 crops = photos.reshape(-1, 2, 96, 3, 96, 3).swapaxes(2, 3).reshape(-1, 96, 96, 3)
 
@@ -358,7 +358,7 @@ helpers.show(helpers.plot_quality(made), caption)
 # And is it luck? `seed_agreement` compares two pictures by what *all* filters of the layer make of them.
 
 # %%
-again = helpers.visualize_filters(model, LAYER, range(4), iters=32, seed=SEED + 1)
+again = helpers.visualize_filters(model, LAYER, range(4), iters=32, size=96, seed=SEED + 1)
 same = [helpers.seed_agreement(*pair) for pair in zip(made, again, strict=True)]
 other = [helpers.seed_agreement(*pair) for pair in zip(made, [*again[1:], again[0]], strict=True)]
 print("Two starts of one filter agree more than two filters do:", np.mean(same) > np.mean(other))
@@ -368,7 +368,8 @@ print("Two starts of one filter agree more than two filters do:", np.mean(same) 
 # `snapshots` keeps the picture before the steps that you name. When is the shape there, and what do later steps add?
 
 # %%
-made = helpers.visualize_filters(model, "block4_conv3", range(4), iters=32, seed=SEED, snapshots=range(0, 32, 4))
+draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(4), iters=32, size=96, seed=SEED)
+made = draw(snapshots=range(0, 32, 4))
 rises = np.mean([picture.history[:8].mean() < picture.history[-8:].mean() for picture in made])
 print(f"The response is higher at the end in {rises:.0%} of the pictures.")
 
@@ -392,7 +393,7 @@ helpers.show_ascent(made[:2], caption)
 default = helpers.RECIPES["fourier"]
 still = {"shift": 0, "scale": 0, "rotation": 0}
 plain = dataclasses.replace(default, fourier=False, decorrelated=False, total_variation=0, rate=0.01, **still)
-draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(4), iters=32, seed=SEED)
+draw = functools.partial(helpers.visualize_filters, model, "block4_conv3", range(4), iters=32, size=96, seed=SEED)
 made = {"default": draw(method=default), "plain": draw(method=plain)}
 
 # %%

@@ -75,6 +75,19 @@ def menu(notebook: Notebook, name: str) -> Locator:
     return notebook.widgets.get_by_label(name, exact=True)
 
 
+def check_that_it_fits_a_projector(notebook: Notebook) -> None:
+    """All of it on a screen of 1280 x 720, and each part within the notebook's width."""
+    usual = notebook.page.viewport_size
+    notebook.page.set_viewport_size({"width": 1280, "height": 720})
+    box, page = notebook.widgets.bounding_box(), notebook.page.locator(".jp-Notebook:visible").bounding_box()
+    assert box["height"] <= page["height"], "it is higher than the notebook's window"
+    for part in (picture(notebook), caption(notebook), slider(notebook)):
+        inner = part.bounding_box()
+        assert inner["x"] >= page["x"] and inner["x"] + inner["width"] <= page["x"] + page["width"]
+        assert inner["y"] + inner["height"] <= box["y"] + box["height"] + 1
+    notebook.page.set_viewport_size(usual)
+
+
 def test_the_map_on_the_screen_is_the_chosen_channels(lab: Lab) -> None:
     """Keys move the slider by one channel; the map that is shown equals the array, to the pixel."""
     notebook = explore(lab)
@@ -97,6 +110,7 @@ def test_the_map_on_the_screen_is_the_chosen_channels(lab: Lab) -> None:
 @pytest.mark.parametrize("call", EXPLORERS)
 def test_each_control_changes_the_picture_in_light_and_dark(lab: Lab, call: str) -> None:
     notebook = explore(lab, call)
+    check_that_it_fits_a_projector(notebook)
     shown = pixels(picture(notebook))
     notebook.screenshot(f"{call}_light")
     slider(notebook).press("ArrowRight")
@@ -129,18 +143,6 @@ def test_each_control_changes_the_picture_in_light_and_dark(lab: Lab, call: str)
         letters, ground = text.evaluate(LIGHTNESS)
         assert ground < 0.2 and letters - ground > 0.5, "dark letters on a dark ground"
     notebook.screenshot(f"{call}_dark")
-
-
-@pytest.mark.parametrize("call", EXPLORERS)
-def test_an_explorer_fits_a_projector(lab: Lab, call: str) -> None:
-    lab.page.set_viewport_size({"width": 1280, "height": 720})
-    notebook = explore(lab, call)
-    box, page = notebook.widgets.bounding_box(), notebook.page.locator(".jp-Notebook:visible").bounding_box()
-    assert box["height"] <= page["height"], "it is higher than the notebook's window"
-    for part in (picture(notebook), caption(notebook), slider(notebook)):
-        inner = part.bounding_box()
-        assert inner["x"] >= page["x"] and inner["x"] + inner["width"] <= page["x"] + page["width"]
-        assert inner["y"] + inner["height"] <= box["y"] + box["height"] + 1
 
 
 def test_the_keyboard_alone_will_do(lab: Lab) -> None:
