@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .backend import keras
-from .layers import find_layer
+from .layers import find_call
 from .objectives import FEATURE_MAPS, Objective, channel, check
 from .quality import Quality, mean_responses, natural_responses, quality_cards, z_scores
 from .recipes import Climb, Recipe
@@ -124,7 +124,7 @@ def visualize_filters(
 def _count(model: keras.Model, layer_name: str) -> int:
     """How many filters a layer has; raises :class:`LayerNotFound` if there is no such layer, or it gives no maps."""
     check(model, channel(layer_name, 0))
-    return find_layer(model, layer_name).output.shape[-1]
+    return find_call(model, layer_name).outputs[0].shape[-1]
 
 
 def maximize(
@@ -158,7 +158,7 @@ def maximize(
         As in :func:`visualize_filters`; also if the network has no such class.
     """
     objective = check(model, objective)
-    if diversity and len(find_layer(model, objective.terms[0].layer_name).output.shape) != FEATURE_MAPS:
+    if diversity and len(find_call(model, objective.terms[0].layer_name).outputs[0].shape) != FEATURE_MAPS:
         raise ValueError("diversity compares feature maps; the first term must be a channel, a neuron or a layer.")
     climb = Climb(model, objective, method, iters, size, options, diversity)
     indices = np.array([[term.index or 0] * count for term in objective.terms], np.int32)

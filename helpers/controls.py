@@ -21,7 +21,7 @@ from PIL import Image
 
 from .backend import keras
 from .images import file_bytes, load_image, sample_names
-from .layers import conv_layers, find_layer
+from .layers import conv_layers, find_call
 from .models import BUNDLED, load_model
 from .objectives import LOGITS
 from .plotting import MAP_COLOURS
@@ -222,7 +222,7 @@ class NetworkExplorer(Explorer):
 
 def channels_of(model: keras.Model) -> dict[str, int]:
     """The convolutions, and how many channels each has."""
-    return {name: find_layer(model, name).output.shape[-1] for name in conv_layers(model)}
+    return {name: find_call(model, name).outputs[0].shape[-1] for name in conv_layers(model)}
 
 
 def to_bytes(picture: np.ndarray) -> np.ndarray:

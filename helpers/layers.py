@@ -31,13 +31,11 @@ def conv_layers(model: keras.Model) -> list[str]:
     return [layer.name for layer in model.layers if isinstance(layer, kinds)]
 
 
-def find_layer(model: keras.Model, name: str) -> keras.Layer:
-    """The layer of that name; raises :class:`LayerNotFound` with near matches."""
-    return find_call(model, name).operation
-
-
 def find_call(model: keras.Model, name: str) -> Any:
-    """A layer's first call in this network, with its tensors: other networks may have called the layer before."""
+    """A layer's first call in this network, with its tensors; raises :class:`LayerNotFound` with near matches.
+
+    Of Keras' graph, a node: ``operation`` is the layer, whose own ``output`` may be that in a network made before.
+    """
     graph = getattr(model, "_functional", model)._nodes_by_depth  # a sequential network stands around a functional one
     calls = {node.operation.name: node for _, nodes in sorted(graph.items()) for node in nodes}
     if name not in calls:
@@ -147,9 +145,9 @@ def receptive_field(model: keras.Model, layer_name: str) -> Field:
     return field
 
 
-def _receptive_fields(model: keras.Model) -> dict[int, Field]:
+def _receptive_fields(model: keras.Model, begin: Any = ((0, 0), (1, 1), (1, 1))) -> dict[int, Field]:
     """Follow the graph from the input; maps the identity of each layer's output tensor to its field, if it has one."""
-    fields = {id(tensor): np.array([[0, 0], [1, 1], [1, 1]]) for tensor in model.inputs}  # rows: first, size, stride
+    fields = dict.fromkeys(map(id, model.inputs), Field(*begin))
     for _, nodes in sorted(getattr(model, "_functional", model)._nodes_by_depth.items(), reverse=True):
         for node in nodes:
             if node.input_tensors and all(id(tensor) in fields for tensor in node.input_tensors):
@@ -158,14 +156,16 @@ def _receptive_fields(model: keras.Model) -> dict[int, Field]:
                 before = np.stack([first, (firsts + sizes).max(axis=0) - first, strides.max(axis=0)])
                 for output in node.outputs:
                     after = _through(node.operation, before, node.input_tensors, output)
-                    fields |= {} if after is None else {id(output): after}
-    return {key: Field(*map(tuple, field.tolist())) for key, field in fields.items()}
+                    fields |= {} if after is None else {id(output): Field(*map(tuple, np.array(after).tolist()))}
+    return fields
 
 
 def _through(layer: keras.Layer, field: np.ndarray, inputs: list, output: keras.KerasTensor) -> np.ndarray | None:
     """The field after a layer, from the field before it. None: the whole picture, or not a map any more."""
-    if len(output.shape) != 4:
+    if len(output.shape) != 4 or type(layer).__name__ in ("UpSampling2D", "Conv2DTranspose", "Resizing"):
         return None
+    if isinstance(layer, keras.Model):  # a network among the layers
+        return _receptive_fields(layer, field).get(id(layer.outputs[0])) if getattr(layer, "inputs", None) else None
     first, size, stride = field
     if isinstance(layer, keras.layers.ZeroPadding2D | keras.layers.Cropping2D):
         cropped = layer.cropping if isinstance(layer, keras.layers.Cropping2D) else np.negative(layer.padding)
@@ -173,8 +173,8 @@ def _through(layer: keras.Layer, field: np.ndarray, inputs: list, output: keras.
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if window is None:
         return field if all(tensor.shape[1:3] == output.shape[1:3] for tensor in inputs) else None
-    step, reach, before = np.array(layer.strides), np.array(window), 0  # the window covers reach units
-    reach = (reach - 1) * getattr(layer, "dilation_rate", 1) + 1
+    # the window covers reach units
+    step, before, reach = np.array(layer.strides), 0, (np.array(window) - 1) * getattr(layer, "dilation_rate", 1) + 1
     if layer.padding == "same":  # TensorFlow puts the smaller half in front
         sides = np.array([side or any_side for side, any_side in zip(inputs[0].shape[1:3], step, strict=True)])
         before = np.maximum((-(-sides // step) - 1) * step + reach - sides, 0) // 2

@@ -9,7 +9,7 @@ from typing import Any
 
 from .backend import keras, tf
 from .errors import LayerNotFound, check_filter, check_real, is_whole, require
-from .layers import find_call, find_layer, get_submodel
+from .layers import find_call, get_submodel
 from .models import class_labels, preprocess
 
 FEATURE_MAPS, LOGITS = 4, 2  # number of axes of what a layer gives
@@ -104,7 +104,7 @@ def _checked(model: keras.Model, term: Term) -> Term:
     if term.kind == "class":
         return dataclasses.replace(term, layer_name=model.layers[-1].name, index=class_number(model, term.index))
     check_real(f"The size of the weight of {term.layer_name}", abs(term.weight))
-    shape = find_layer(model, term.layer_name).output.shape
+    shape = find_call(model, term.layer_name).outputs[0].shape
     if len(shape) != FEATURE_MAPS:
         maps = [layer.name for layer in model.layers if len(getattr(layer.output, "shape", ())) == FEATURE_MAPS]
         raise LayerNotFound(term.layer_name, maps, model.name)
@@ -167,7 +167,8 @@ def responses_of(model: keras.Model, objective: Objective, before_activation: bo
     tensor, so that other filters of the same layer cost no new graph.
     """
     terms, first = objective.terms, objective.terms[0]
-    layer, inputs = find_layer(model, first.layer_name), find_call(model, first.layer_name).input_tensors
+    call = find_call(model, first.layer_name)
+    layer, inputs = call.operation, call.input_tensors
     plain = type(layer) is keras.layers.Conv2D and layer.groups == 1 and first.kind in ("channel", "neuron")
     alone = plain and len(terms) == 1 and not all_maps
     network = keras.Model(model.inputs[0], inputs[0]) if alone else _cut(model, objective, before_activation)

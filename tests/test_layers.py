@@ -243,3 +243,15 @@ def test_a_layer_without_a_field_is_refused_with_those_that_have_one() -> None:
         receptive_field(with_softmax(), "flat")
     with pytest.raises(helpers.LayerNotFound, match=r"^with_softmax has no layer 'linea' .* mean linear"):
         helpers.get_submodel(with_softmax(), "linea")
+
+
+def test_the_field_of_a_network_among_the_layers_counts() -> None:
+    """As if its layers stood in the outer network: worked out by hand, 3, then 3 + 2, then 5 + 2, then 7 + 2 * 4."""
+    layers, inputs = keras.layers, keras.Input((None, None, 3))
+    inside = keras.Sequential([layers.Conv2D(4, 3, strides=2, padding="same"), layers.MaxPooling2D(2)])
+    after = layers.Conv2D(4, 3, name="after")(inside(layers.Conv2D(4, 3, name="before")(inputs)))
+    model = keras.Model(inputs, [layers.UpSampling2D(name="enlarged")(after), after])
+    table = helpers.layer_table(model).set_index("name")
+    assert table["receptive_field"].tolist()[:4] == [(1, 1), (3, 3), (7, 7), (15, 15)]
+    assert table["stride"].tolist()[:4] == [(1, 1), (1, 1), (4, 4), (4, 4)]
+    assert table["receptive_field"]["enlarged"] is None, "a unit there is smaller than a unit before it"
