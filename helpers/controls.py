@@ -22,8 +22,7 @@ from PIL import Image
 from .backend import keras
 from .images import file_bytes, load_image, sample_names
 from .layers import conv_layers, find_call
-from .models import BUNDLED, load_model
-from .objectives import LOGITS
+from .models import BUNDLED, has_head, load_model
 from .plotting import MAP_COLOURS
 
 LEVELS, PAPER, FRAME = 160, 160, 161  # in a picture of levels: those of a map, white, and magenta, not in viridis
@@ -202,7 +201,7 @@ class NetworkExplorer(Explorer):
 
         It has a head if this one has one and classes are asked for: with one most networks take one size of pictures.
         """
-        image, new, head = self.image, change["new"], self.noun == "answer" and len(self.model.output_shape) == LOGITS
+        image, new, head = self.image, change["new"], self.noun == "answer" and has_head(self.model)
         try:
             if change["owner"] is self.network and new not in self._loaded:
                 self.caption.value = f"Loading {new} ..."

@@ -185,6 +185,12 @@ def _imagenet_labels() -> list[str]:
     return [label.replace("_", " ") for _, label, _ in ranked]
 
 
+def has_head(model: keras.Model) -> bool:
+    """Whether it gives a number for each class; ValueError if it has several outputs."""
+    require(len(model.outputs) == 1, f"{model.name} has several outputs; take one: keras.Model(model.inputs, output).")
+    return len(model.output_shape) == 2
+
+
 def class_labels(model: keras.Model) -> list[str]:
     """The names of a network's classes; their numbers where it brings no names."""
     network = getattr(model, "network", None)
@@ -247,8 +253,7 @@ def predict(model: keras.Model, image: np.ndarray, top: int = 5) -> pd.DataFrame
         If the model has no head or ``top`` is below 1.
     """
     size, last = getattr(getattr(model, "network", None), "default_size", 224), model.layers[-1]
-    if len(model.output_shape) != 2:
-        raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
+    require(has_head(model), f"{model.name} has no classification head. Try load_model(..., include_top=True).")
     height, width = (side or size for side in model.input_shape[1:3])
     output = model(preprocess(model, np.float32(to_pil(image).resize((width, height), LANCZOS)) / 255), training=False)
     softmax = isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax

@@ -10,9 +10,9 @@ from typing import Any
 from .backend import keras, tf
 from .errors import LayerNotFound, check_filter, check_real, is_whole, require
 from .layers import find_call, get_submodel
-from .models import class_labels, preprocess
+from .models import class_labels, has_head, preprocess
 
-FEATURE_MAPS, LOGITS = 4, 2  # number of axes of what a layer gives
+FEATURE_MAPS = 4  # number of axes of what a layer gives
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,8 +145,7 @@ def check_places(model: keras.Model, objective: Objective, side: int) -> None:
 
 def class_number(model: keras.Model, target: Any) -> int:
     """The number of a class of the network's head, given by number or by label; ValueError if there is none."""
-    if len(model.output_shape) != LOGITS:
-        raise ValueError(f"{model.name} has no classification head. Load it with load_model(..., include_top=True).")
+    require(has_head(model), f"{model.name} has no classification head. Try load_model(..., include_top=True).")
     count = model.output_shape[-1]
     if isinstance(target, str):
         labels = class_labels(model)

@@ -267,7 +267,7 @@ def feature_loss(model: keras.Model, content: Any, style: Any, kept: dict, paint
         submodel = keras.models.clone_model(cut, clone_function=_averaging) if averaging else cut
 
         def describe(picture: Any) -> list:
-            maps = keras.tree.flatten(submodel(preprocess(model, picture), training=False))
+            maps = [tf.cast(each, tf.float32) for each in keras.tree.flatten(submodel(preprocess(model, picture)))]
             return maps + [gram_matrix(each) for each in maps if averaging]
 
         @tf.function(autograph=False)

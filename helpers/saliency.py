@@ -15,8 +15,8 @@ import skimage
 from .backend import graph_of, keras, progress_bar, tf
 from .errors import LayerNotFound, check_filter, check_whole, require
 from .layers import without_activation
-from .models import preprocess
-from .objectives import FEATURE_MAPS, LOGITS, class_number
+from .models import has_head, preprocess
+from .objectives import FEATURE_MAPS, class_number
 
 PIXELS = 2**17  # of the pictures that are computed together: 8 of 128 x 128; more cost memory and gain no time
 NOISE = 0.15  # standard deviation of SmoothGrad's noise, as a share of the picture's range
@@ -43,7 +43,7 @@ class Question:
 
     def __post_init__(self) -> None:
         require(self.method in METHODS, f"method is {self.method!r}; it must be one of {', '.join(METHODS)}.")
-        self.has_head = len(self.model.output_shape) == LOGITS
+        self.has_head = has_head(self.model)
         if self.target is None:
             self.number = int(self.scores(self.image[None]).argmax())
         elif self.has_head:

@@ -79,6 +79,7 @@ MODEL, HEAD = NETWORKS["with a branch"], NETWORKS["with a head"]
 HEAD.network = helpers.models.Network("tiny", lambda pixels: pixels / 255, SIDE, lambda: ["cat", "dog", "car"])
 AROUND = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.Sequential([*MODEL.layers[1:2]], name="inside")])
 DEEP = keras.Sequential([keras.Input((None, None, 3)), *(keras.layers.MaxPooling2D() for _ in range(5))])
+TWO_HEADS = keras.Model(HEAD.input, [HEAD.output, keras.layers.Dense(2)(HEAD.layers[-2].output)])
 TWO_INPUTS = keras.Model([HEAD.input, keras.Input((1,))], HEAD.output)
 UNBUILT = keras.Sequential([keras.layers.Conv2D(4, 3)])
 FILTER = helpers.visualize_filters(MODEL, "two", [1, 3], iters=2, size=16, snapshots=[0, 1])
@@ -669,6 +670,7 @@ FAULTS = {
     "a network written as a class": lambda: helpers.feature_maps(Subclass(), PICTURE),
     "a network of two inputs": lambda: helpers.feature_maps(TWO_INPUTS, PICTURE),
     "a network around another one": lambda: helpers.feature_maps(AROUND, PICTURE),
+    "a network of two heads": lambda: helpers.saliency_map(TWO_HEADS, PICTURE),
     "a network for grey pictures": lambda: helpers.feature_maps(NETWORKS["grey"], PICTURE),
     "a network whose training diverged": lambda: helpers.deep_dream(NETWORKS["not a number"], PICTURE, "one"),
     "words for a number": lambda: helpers.deep_dream(MODEL, PICTURE, "one", iters="many"),
@@ -692,6 +694,14 @@ def test_what_one_sees(fault: str) -> None:
     with pytest.raises(TypeError if "keyword" in fault else FEW) as caught:
         FAULTS[fault]()
     check_row(fault, str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["predict", "deletion_insertion", "evaluate_saliency", "saliency_explorer"])
+def test_what_asks_for_classes_takes_one_head(name: str) -> None:
+    usual = {key: kind.usual for key, kind in CALLS[name].items()} | {"model": TWO_HEADS}
+    with pytest.raises(ValueError, match="has several outputs"):
+        call(name, Path(), usual)
+    assert list(helpers.feature_maps(TWO_HEADS, PICTURE, "one")) == ["one"]
 
 
 def test_memory_that_ran_out_is_not_blamed_on_the_picture() -> None:

@@ -313,3 +313,15 @@ def test_a_network_of_one_size_sees_the_pictures_resized(photos: tuple[np.ndarra
     made = style_transfer(fixed, photos[1].repeat(2, axis=0), photos[0], octaves=2, iters=1, preview=seen.append)
     assert [picture.shape for picture in seen] == [(72, 32, 3)] and made.shape == (72, 32, 3)
     assert invert_features(fixed, photos[1], "conv", iters=1).shape == photos[1].shape
+
+
+def test_a_network_that_computes_in_float16(photos: tuple[np.ndarray, np.ndarray]) -> None:
+    """Mixed precision: maps in float16, their distances in float32."""
+    losses, weights = [], None
+    for kind in ("float32", "mixed_float16"):
+        conv = keras.layers.Conv2D(4, 3, activation="relu", dtype=kind, name="conv")
+        network = keras.Sequential([keras.Input((None, None, 3)), conv])
+        weights = weights or network.get_weights()
+        network.set_weights(weights)
+        losses.append(feature_loss(network, *photos, {"conv": 1.0}, {"conv": 1.0}, 5.0)(tf.constant(photos[0] / 2))[0])
+    np.testing.assert_allclose(*losses, rtol=0.01)
