@@ -317,6 +317,7 @@ def test_a_network_of_one_size_sees_the_pictures_resized(photos: tuple[np.ndarra
 
 def test_a_network_that_computes_in_float16(photos: tuple[np.ndarray, np.ndarray]) -> None:
     """Mixed precision: maps in float16, their distances in float32."""
+    keras.utils.set_random_seed(0)
     losses, weights = [], None
     for kind in ("float32", "mixed_float16"):
         conv = keras.layers.Conv2D(4, 3, activation="relu", dtype=kind, name="conv")
