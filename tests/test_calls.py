@@ -80,7 +80,8 @@ HEAD.network = helpers.models.Network("tiny", lambda pixels: pixels / 255, SIDE,
 AROUND = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.Sequential([*MODEL.layers[1:2]], name="inside")])
 DEEP = keras.Sequential([keras.Input((None, None, 3)), *(keras.layers.MaxPooling2D() for _ in range(5))])
 TWO_HEADS = keras.Model(HEAD.input, [HEAD.output, keras.layers.Dense(2)(HEAD.layers[-2].output)])
-TWO_INPUTS = keras.Model([HEAD.input, keras.Input((1,))], HEAD.output)
+NUMBER = keras.Input((1,))
+TWO_INPUTS = keras.Model([HEAD.input, NUMBER], keras.layers.Concatenate()([HEAD.output, NUMBER]))
 UNBUILT = keras.Sequential([keras.layers.Conv2D(4, 3)])
 FILTER = helpers.visualize_filters(MODEL, "two", [1, 3], iters=2, size=16, snapshots=[0, 1])
 
