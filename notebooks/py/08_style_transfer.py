@@ -15,6 +15,7 @@ import numpy as np
 
 import helpers
 from helpers import keras, tf
+from helpers.backend import graph_of
 
 PHOTO = "cat"  # the one line to change: a bundled photo, a path or an address
 SEED = 0
@@ -98,6 +99,7 @@ weights = [2.0] * len(STYLE) + [1.0]
 picture, adam, losses = tf.Variable(photo), keras.optimizers.Adam(0.05), []
 
 
+@graph_of  # at once: the stop button waits until the graph is made
 @tf.function
 def loss_and_gradient():
     with tf.GradientTape() as tape:
