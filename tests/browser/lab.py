@@ -22,7 +22,7 @@ from playwright.sync_api import TimeoutError as TookTooLong
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "test-results" / "browser"
 READY = 60  # seconds for JupyterLab, a page or a kernel to be there
-RUN = 240  # seconds for all cells of a notebook, while two others run
+RUN = 300  # seconds for all cells of a notebook, while two others run
 
 # What is asked of JupyterLab in its own language. An open notebook is its current widget.
 OPEN = """async path => {
