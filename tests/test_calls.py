@@ -115,7 +115,7 @@ NO_OBJECTIVE = [
     helpers.neuron("one", 0, (0, -1)), helpers.neuron("one", 0, (999, 0)), helpers.class_logit(0), MODEL,
     helpers.channel("one", 0) * np.nan, helpers.channel("one", 0) * np.inf,
 ]  # fmt: skip
-NO_RESULTS = [None, "pictures", 3, [], [None], [PICTURE], {}, FILTER[0]]
+NO_RESULTS = [None, "pictures", "", b"", 3, [], [None], [PICTURE], {}, FILTER[0]]
 
 
 def wholes(least: int, most: int) -> st.SearchStrategy:
@@ -211,8 +211,8 @@ CALLS: dict[str, dict[str, Kind]] = {
         "scale": Kind(1.4, floats(1, 2), [*NO_NUMBER, 0.5]),
         "iters": whole(1, 1, 2, 0),
         "rate": Kind(0.01, floats(0, 1), NO_NUMBER),
-        "jitter": whole(3, 0, 99),
-        "tile": whole(64, 64, 400, 8),
+        "jitter": whole(3, 0, 99, 10**30),
+        "tile": whole(64, 64, 400, 8, 10**30),
         "seed": SEED,
     },
     "deletion_insertion": {"model": HEADED, **ASK, "image": SAME_SIZE, "saliency": MAP, "seed": SEED},
